@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+
+namespace kvbm::test {
+
+/// While it lives, the n-th allocation of this thread (counted from 0) throws std::bad_alloc; all others succeed.
+/// A test runs its operation for n = 0, 1, ... until fired() is false: then the operation made no more than n.
+///
+/// Threads  affects the thread that made it, where there is one at a time.
+class AllocationFault {
+ public:
+  explicit AllocationFault(std::size_t n) noexcept;
+  ~AllocationFault();
+  AllocationFault(const AllocationFault&) = delete;
+  AllocationFault& operator=(const AllocationFault&) = delete;
+
+  [[nodiscard]] bool fired() const noexcept;
+};
+
+}  // namespace kvbm::test
