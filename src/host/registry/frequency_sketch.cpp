@@ -1,0 +1,297 @@
+#include "kvbm/registry/frequency_sketch.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "kvbm/base/mutex.hpp"
+#include "src/host/base/xxh3_inline.hpp"
+#include "src/host/base/zeroed_array.hpp"
+
+namespace kvbm {
+namespace {
+
+constexpr std::uint64_t kLowBits = 0x1111'1111'1111'1111;  // the lowest bit of each 4-bit counter
+
+std::size_t word_count(std::size_t capacity) noexcept { return std::max<std::size_t>(1, capacity / 4); }
+
+/// One sketch without the wish for speed: word and counter index come from the same bits of a hash, so that a table of
+/// 2^n words uses one counter of each. That is what the recorded estimates show.
+class RecordedSketch final : public FrequencySketch {
+ public:
+  RecordedSketch(std::size_t capacity, std::shared_ptr<const DecayPolicy> decay)
+      : words_(word_count(capacity)), decay_(std::move(decay)) {}
+
+  void touch(std::span<const SequenceHash> keys) noexcept override {
+    const MutexLock lock(mutex_);
+    for (const SequenceHash& key : keys) increment(recorded_sketch_hashes(key));
+  }
+  void touch_number(std::uint64_t key) noexcept override {
+    const MutexLock lock(mutex_);
+    increment(recorded_sketch_hashes(key));
+  }
+  [[nodiscard]] std::uint32_t count(SequenceHash key) const noexcept override {
+    return estimate(recorded_sketch_hashes(key));
+  }
+  [[nodiscard]] std::uint32_t count_number(std::uint64_t key) const noexcept override {
+    return estimate(recorded_sketch_hashes(key));
+  }
+
+ private:
+  using Hashes = std::array<std::uint64_t, 4>;
+
+  static unsigned shift_of(std::uint64_t hash) noexcept { return 4 * static_cast<unsigned>(hash & 15); }
+
+  void increment(const Hashes& hashes) noexcept KVBM_REQUIRES(mutex_) {
+    bool grown = false;
+    for (const std::uint64_t hash : hashes) {
+      std::uint64_t& word = words_[hash % words_.size()];
+      if ((word >> shift_of(hash) & 15) == 15) continue;
+      word += std::uint64_t{1} << shift_of(hash);
+      grown = true;
+    }
+    if (grown && decay_->should_decay(++size_)) halve();
+  }
+
+  void halve() noexcept KVBM_REQUIRES(mutex_) {
+    std::uint64_t odd = 0;
+    for (std::uint64_t& word : words_) {
+      odd += static_cast<std::uint64_t>(std::popcount(word & kLowBits));
+      word = word >> 1 & 7 * kLowBits;
+    }
+    size_ = size_ / 2 - std::min(size_ / 2, odd / 4);
+  }
+
+  std::uint32_t estimate(const Hashes& hashes) const noexcept {
+    const MutexLock lock(mutex_);
+    std::uint64_t least = 15;
+    for (const std::uint64_t hash : hashes) {
+      least = std::min(least, words_[hash % words_.size()] >> shift_of(hash) & 15);
+    }
+    return static_cast<std::uint32_t>(least);
+  }
+
+  mutable Mutex mutex_;
+  std::vector<std::uint64_t> words_ KVBM_GUARDED_BY(mutex_);
+  std::uint64_t size_ KVBM_GUARDED_BY(mutex_) = 0;
+  const std::shared_ptr<const DecayPolicy> decay_;
+};
+
+// A word of the mended sketch: fourteen 4-bit counters below, above them the low bits of the epoch in which they were
+// last brought up to date. Counters and epoch change in one compare-and-swap, so that no race can halve twice.
+constexpr unsigned kCounters = 14;
+constexpr unsigned kTagShift = 4 * kCounters;
+constexpr std::uint64_t kCounterMask = (std::uint64_t{1} << kTagShift) - 1;
+constexpr unsigned kAheadFrom = 0xF8;  // a word "248 epochs or more behind" was brought ahead by another thread
+constexpr std::size_t kWordsPerLine = 8;
+
+/// `word` as it stands in `epoch`. A word that nobody touched for 248 epochs shows its old counts again for a while: an
+/// estimate too high, by 15 at most, for keys both of whose words slept that long.
+std::uint64_t aged(std::uint64_t word, std::uint32_t epoch) noexcept {
+  const unsigned behind = (epoch - static_cast<unsigned>(word >> kTagShift)) & 0xFF;
+  if (behind == 0 || behind >= kAheadFrom) return word;
+  const std::uint64_t tag = static_cast<std::uint64_t>(epoch & 0xFF) << kTagShift;
+  if (behind >= 4) return tag;
+  return tag | ((word & kCounterMask) >> behind & (0xFu >> behind) * (kLowBits & kCounterMask));
+}
+
+/// Of the counters marked in `ones` by their lowest bit, those below 15.
+std::uint64_t not_full(std::uint64_t word, std::uint64_t ones) noexcept {
+  const std::uint64_t pairs = word & word >> 1;
+  return ones & ~(pairs & pairs >> 2);
+}
+
+/// Two words of one cache line, two counters in each.
+struct Place {
+  std::uint64_t* words[2];
+  std::uint8_t shifts[2][2];
+
+  [[nodiscard]] std::uint64_t ones(unsigned i) const noexcept {
+    return std::uint64_t{1} << shifts[i][0] | std::uint64_t{1} << shifts[i][1];
+  }
+};
+
+/// Two different counters out of fourteen, from two numbers below 128.
+void pick_counters(std::uint32_t a, std::uint32_t b, std::uint8_t (&shifts)[2]) noexcept {
+  const std::uint32_t first = a * kCounters >> 7;
+  const std::uint32_t second = first + 1 + (b * (kCounters - 1) >> 7);
+  shifts[0] = static_cast<std::uint8_t>(4 * first);
+  shifts[1] = static_cast<std::uint8_t>(4 * (second < kCounters ? second : second - kCounters));
+}
+
+/// Both halves count: the top bits of a sequence hash are mode and position, the rest is XXH3 output already.
+std::uint64_t mix(std::uint64_t high, std::uint64_t low) noexcept {
+  using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(high ^ 0x9E37'79B9'7F4A'7C15u) * (low ^ 0xD1B5'4A32'D192'ED03u);
+  const std::uint64_t folded = static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+  return (folded ^ folded >> 32) * 0xDA94'2042'E4DD'58B5u;
+}
+
+/// The sketch for use. Touching and reading bring only the words at hand up to date, so that aging is an increment of
+/// the epoch, however large the table.
+class MendedSketch final : public FrequencySketch {
+ public:
+  MendedSketch(std::size_t capacity, std::shared_ptr<const DecayPolicy> decay)
+      : line_count_((word_count(capacity) + kWordsPerLine - 1) / kWordsPerLine),
+        words_(line_count_ * kWordsPerLine),
+        decay_(std::move(decay)) {}
+
+  void touch(std::span<const SequenceHash> keys) noexcept override {
+    while (!keys.empty()) {
+      const std::size_t count = std::min(keys.size(), kChunk);
+      std::array<Place, kChunk> places;
+      for (std::size_t i = 0; i < count; ++i) {
+        places[i] = place_of(mix(keys[i].high(), keys[i].low()));
+        __builtin_prefetch(places[i].words[0], 1);
+      }
+      touch_places(std::span(places).first(count));
+      keys = keys.subspan(count);
+    }
+  }
+  void touch_number(std::uint64_t key) noexcept override {
+    const Place place = place_of(mix(0, key));
+    touch_places(std::span(&place, 1));
+  }
+  [[nodiscard]] std::uint32_t count(SequenceHash key) const noexcept override {
+    return estimate(place_of(mix(key.high(), key.low())));
+  }
+  [[nodiscard]] std::uint32_t count_number(std::uint64_t key) const noexcept override {
+    return estimate(place_of(mix(0, key)));
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 64;  // keys per addition to the shared size
+
+  // The line comes from the top bits, everything within it from the low 32.
+  Place place_of(std::uint64_t mixed) const noexcept {
+    const auto line = static_cast<std::size_t>(static_cast<unsigned __int128>(mixed) * line_count_ >> 64);
+    std::uint64_t* words = words_.data() + line * kWordsPerLine;
+    const auto bits = static_cast<std::uint32_t>(mixed);
+    Place place;
+    place.words[0] = words + (bits & 3);
+    place.words[1] = words + 4 + (bits >> 2 & 3);
+    pick_counters(bits >> 4 & 127, bits >> 11 & 127, place.shifts[0]);
+    pick_counters(bits >> 18 & 127, bits >> 25, place.shifts[1]);
+    return place;
+  }
+
+  void touch_places(std::span<const Place> places) noexcept {
+    const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);  // relaxed: one epoch off is an estimate off
+    std::uint64_t grown = 0;
+    for (const Place& place : places) {
+      const bool first = grow(*place.words[0], place.ones(0), epoch);
+      const bool second = grow(*place.words[1], place.ones(1), epoch);
+      grown += first || second ? 1 : 0;
+    }
+    if (grown != 0) add_to_size(grown);
+  }
+
+  // relaxed throughout: each word is complete in itself
+  static bool grow(std::uint64_t& word, std::uint64_t ones, std::uint32_t epoch) noexcept {
+    const std::atomic_ref<std::uint64_t> shared(word);
+    std::uint64_t seen = shared.load(std::memory_order_relaxed);
+    for (;;) {
+      const std::uint64_t now = aged(seen, epoch);
+      const std::uint64_t added = not_full(now, ones);
+      if (now + added == seen) return false;
+      if (shared.compare_exchange_weak(seen, now + added, std::memory_order_relaxed)) return added != 0;
+    }
+  }
+
+  // Asks the policy once; of several threads that were told to age, one does.
+  void add_to_size(std::uint64_t grown) noexcept {
+    // relaxed: sizes order nothing but themselves
+    const std::uint64_t reached = size_.fetch_add(grown, std::memory_order_relaxed) + grown;
+    if (!decay_->should_decay(reached)) return;
+    std::uint64_t size = reached;
+    while (!size_.compare_exchange_strong(size, size / 2, std::memory_order_relaxed)) {
+      if (size < reached) return;
+    }
+    epoch_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  std::uint32_t estimate(const Place& place) const noexcept {
+    const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);
+    std::uint64_t least = 15;
+    for (unsigned i = 0; i < 2; ++i) {
+      const std::atomic_ref<std::uint64_t> shared(*place.words[i]);
+      const std::uint64_t word = aged(shared.load(std::memory_order_relaxed), epoch);
+      least = std::min({least, word >> place.shifts[i][0] & 15, word >> place.shifts[i][1] & 15});
+    }
+    return static_cast<std::uint32_t>(least);
+  }
+
+  const std::size_t line_count_;
+  const ZeroedArray<std::uint64_t> words_;  // begins on a cache line
+  const std::shared_ptr<const DecayPolicy> decay_;
+  std::atomic<std::uint32_t> epoch_{0};             // read by every touch, written at an aging
+  alignas(64) std::atomic<std::uint64_t> size_{0};  // written by every chunk of touches
+};
+
+constexpr std::size_t kSecretBytes = XXH_SECRET_DEFAULT_SIZE;
+using Secrets = std::array<std::array<unsigned char, kSecretBytes>, 4>;
+
+const Secrets& secrets() noexcept {
+  static const Secrets kSecrets = [] {
+    Secrets made;
+    for (std::size_t seed = 0; seed < made.size(); ++seed) XXH3_generateSecret_fromSeed(made[seed].data(), seed);
+    return made;
+  }();
+  return kSecrets;
+}
+
+std::array<std::uint64_t, 4> hash_bytes(const void* bytes, std::size_t size) noexcept {
+  const Secrets& all = secrets();
+  std::array<std::uint64_t, 4> hashes;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    hashes[i] = XXH3_64bits_withSecret(bytes, size, all[i].data(), kSecretBytes);
+  }
+  return hashes;
+}
+
+}  // namespace
+
+FixedDecayPolicy FixedDecayPolicy::from_capacity(std::size_t capacity) noexcept {
+  constexpr std::uint64_t kSampleMax = std::numeric_limits<std::uint32_t>::max();
+  return FixedDecayPolicy(capacity > kSampleMax / 10 ? kSampleMax : std::uint64_t{capacity} * 10);
+}
+
+Result<std::shared_ptr<FrequencySketch>, FrequencySketchError> make_frequency_sketch(
+    const FrequencySketchOptions& options) {
+  if (!options.capacity) return fail(FrequencySketchError{"a frequency sketch needs a capacity"});
+  const std::size_t capacity = *options.capacity;
+  auto decay = options.decay ? options.decay
+                             : std::make_shared<const FixedDecayPolicy>(FixedDecayPolicy::from_capacity(capacity));
+  std::shared_ptr<FrequencySketch> sketch;
+  if (options.indexing == SketchIndexing::Recorded) {
+    sketch = std::make_shared<RecordedSketch>(capacity, std::move(decay));
+  } else {
+    sketch = std::make_shared<MendedSketch>(capacity, std::move(decay));
+  }
+  return sketch;
+}
+
+Result<std::shared_ptr<FrequencyTracker>, FrequencySketchError> make_frequency_tracker(
+    const FrequencySketchOptions& options) {
+  auto sketch = make_frequency_sketch(options);
+  if (!sketch) return fail(std::move(sketch).error());
+  return std::shared_ptr<FrequencyTracker>(*std::move(sketch));
+}
+
+std::shared_ptr<FrequencyTracker> make_frequency_tracker(FrequencyTrackingCapacity capacity) {
+  return *make_frequency_tracker(FrequencySketchOptions{.capacity = size(capacity)});
+}
+
+std::array<std::uint64_t, 4> recorded_sketch_hashes(SequenceHash key) noexcept {
+  const std::uint64_t bytes[2] = {key.low(), key.high()};
+  return hash_bytes(bytes, sizeof(bytes));
+}
+
+std::array<std::uint64_t, 4> recorded_sketch_hashes(std::uint64_t key) noexcept {
+  return hash_bytes(&key, sizeof(key));
+}
+
+}  // namespace kvbm
