@@ -8,7 +8,7 @@ namespace kvbm {
 }  // namespace kvbm
 
 /// A bug in the caller or in kvbm: on in every build, since carrying on would hand out a page twice.
-#define KVBM_ASSERT(condition, message)                                     \
-  (__builtin_expect(static_cast<bool>(condition), 1)                        \
-       ? static_cast<void>(0)                                               \
+#define KVBM_ASSERT(condition, message)              \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::kvbm::assertion_failed(#condition, message, __FILE__, __LINE__))

@@ -17,7 +17,8 @@ namespace kvbm {
 ///
 /// Made by   BlockManager (allocate, register_blocks, match_blocks, scan_matches); a transition of a whole run.
 /// Becomes   the run of the next state; single guards through into_blocks().
-/// Order     index 0 is the first block of the sequence. Dropped, a registered run is released last block first, so that
+/// Order     index 0 is the first block of the sequence. Dropped, a registered run is released last block first, so
+/// that
 ///           no prefix grows older than what follows it; other runs in index order.
 /// Threads   one at a time; may be handed from thread to thread.
 /// Lifetime  may outlive the manager.
@@ -49,13 +50,11 @@ class [[nodiscard]] BlockRun {
   /// Declares all blocks full, each with the hash at its index.
   /// Errors  BlockSizeMismatch if `tokens` is not the manager's block size or there are not as many hashes as blocks,
   ///         with this run unchanged inside the refusal.
-  [[nodiscard]] Result<BlockRun<CompleteBlock<Tier>>, Refused<BlockRun, BlockSizeMismatch>> stage(
-      std::span<const SequenceHash> hashes, std::uint32_t tokens) &&
-    requires kMutable
-  {
+  [[nodiscard]] Result<BlockRun<CompleteBlock<Tier>>, Refused<BlockRun, BlockSizeMismatch>>
+      stage(std::span<const SequenceHash> hashes, std::uint32_t tokens) && requires kMutable {
     if (hashes.size() != size()) {
-      return fail(Refused<BlockRun, BlockSizeMismatch>{{size(), static_cast<std::uint32_t>(hashes.size())},
-                                                       std::move(*this)});
+      return fail(
+          Refused<BlockRun, BlockSizeMismatch>{{size(), static_cast<std::uint32_t>(hashes.size())}, std::move(*this)});
     }
     if (!empty() && tokens != hold_.store_head()->tokens_per_block) {
       return fail(
@@ -66,31 +65,19 @@ class [[nodiscard]] BlockRun {
   }
 
   /// Takes the names off again.
-  [[nodiscard]] BlockRun<MutableBlock<Tier>> reset() && noexcept
-    requires kComplete
-  {
+  [[nodiscard]] BlockRun<MutableBlock<Tier>> reset() && noexcept requires kComplete {
     hold_.unstage();
     return BlockRun<MutableBlock<Tier>>(std::move(hold_));
   }
 
-  [[nodiscard]] const SequenceHash& hash(std::uint32_t i) const noexcept
-    requires(!kMutable)
-  {
+  [[nodiscard]] const SequenceHash& hash(std::uint32_t i) const noexcept requires(!kMutable) {
     return hold_.slot(i).hash;
   }
 
   /// One more holder of block `i`, beside the run.
-  [[nodiscard]] Guard block(std::uint32_t i) const noexcept
-    requires kImmutable
-  {
-    return Guard(hold_.pin(i));
-  }
+  [[nodiscard]] Guard block(std::uint32_t i) const noexcept requires kImmutable { return Guard(hold_.pin(i)); }
   /// One more run of the same blocks. Errors  std::bad_alloc.
-  [[nodiscard]] BlockRun share() const
-    requires kImmutable
-  {
-    return BlockRun(hold_.share());
-  }
+  [[nodiscard]] BlockRun share() const requires kImmutable { return BlockRun(hold_.share()); }
 
   /// Keeps the first `count` blocks and returns the rest; all of them if there are fewer.
   /// Errors  std::bad_alloc, with the run as it was.

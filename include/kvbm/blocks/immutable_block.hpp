@@ -13,7 +13,8 @@ class WeakBlock;
 ///
 /// Made by   BlockManager::register_block and its matches, BlockRun::block, WeakBlock::upgrade; a copy is one more
 ///           holder.
-/// Becomes   WeakBlock and LifecyclePin beside itself; when the last holder is dropped the block becomes idle, or, if so
+/// Becomes   WeakBlock and LifecyclePin beside itself; when the last holder is dropped the block becomes idle, or, if
+/// so
 ///           set or a duplicate, is reset.
 /// Threads   different guards of one block may be used on different threads.
 /// Lifetime  may outlive the manager.
@@ -37,8 +38,8 @@ class [[nodiscard]] ImmutableBlock {
   /// What the registry knows of the hash. Errors  std::bad_alloc.
   [[nodiscard]] Registration registration() const;
 
-  /// Whether the block is reset rather than kept when its last holder goes. Belongs to the slot: it holds for all copies,
-  /// the last setter wins, and it lasts until the slot is given to another hash. Without effect on duplicates.
+  /// Whether the block is reset rather than kept when its last holder goes. Belongs to the slot: it holds for all
+  /// copies, the last setter wins, and it lasts until the slot is given to another hash. Without effect on duplicates.
   void set_evict_on_reset(bool reset) noexcept;
 
  private:

@@ -14,7 +14,8 @@ namespace kvbm {
 class [[nodiscard]] LifecyclePin {
  public:
   LifecyclePin(const LifecyclePin& other) noexcept : hold_(other.hold_), live_(other.live_) { count(); }
-  LifecyclePin(LifecyclePin&& other) noexcept : hold_(std::move(other.hold_)), live_(std::exchange(other.live_, false)) {}
+  LifecyclePin(LifecyclePin&& other) noexcept
+      : hold_(std::move(other.hold_)), live_(std::exchange(other.live_, false)) {}
   LifecyclePin& operator=(LifecyclePin other) noexcept {
     std::swap(hold_, other.hold_);
     std::swap(live_, other.live_);

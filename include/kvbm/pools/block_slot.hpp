@@ -18,8 +18,8 @@ enum class SlotState : std::uint8_t {
   Inactive,      ///< registered, without holders; the only state from which a block is evicted
 };
 
-/// Room in a slot for the eviction backend. The store clears it when a block leaves; between insert and erase it belongs
-/// to the backend alone. All zero bits mean "in no order, no parent known".
+/// Room in a slot for the eviction backend. The store clears it when a block leaves; between insert and erase it
+/// belongs to the backend alone. All zero bits mean "in no order, no parent known".
 struct OrderLinks {
   struct Neighbours {
     BlockId previous, next;
@@ -60,11 +60,11 @@ struct alignas(64) BlockSlot {
   SlotState state = SlotState::Unregistered;
   std::uint8_t flags = 0;
 
-  static constexpr std::uint8_t kResetToggled = 1;   // reset-on-release is the opposite of the store's default
-  static constexpr std::uint8_t kRecorded = 2;       // the registry may keep a record of this hash
-  static constexpr std::uint8_t kWeakMade = 4;       // a weak block may pin without the lock
-  static constexpr std::uint8_t kNotCacheable = 8;   // its lineage key belongs to another block: reset on release
-  static constexpr std::uint8_t kScanned = 16;       // in the result of the scan that is under way
+  static constexpr std::uint8_t kResetToggled = 1;  // reset-on-release is the opposite of the store's default
+  static constexpr std::uint8_t kRecorded = 2;      // the registry may keep a record of this hash
+  static constexpr std::uint8_t kWeakMade = 4;      // a weak block may pin without the lock
+  static constexpr std::uint8_t kNotCacheable = 8;  // its lineage key belongs to another block: reset on release
+  static constexpr std::uint8_t kScanned = 16;      // in the result of the scan that is under way
 
   static constexpr std::uint64_t kPinMask = 0xFFFF'FFFFu;
   static constexpr std::uint32_t pins(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word); }

@@ -3,8 +3,8 @@
 #include <bit>
 #include <cstdint>
 
-#include "src/host/base/zeroed_array.hpp"
 #include "kvbm/base/sequence_hash.hpp"
+#include "src/host/base/zeroed_array.hpp"
 
 namespace kvbm {
 
@@ -22,8 +22,8 @@ namespace kvbm {
 }
 
 /// Open addressing over (tag, id) pairs of 8 bytes. A pair's home follows from its tag alone, so removal shifts back
-/// what stood behind without a look at the keys, and there are no tombstones. Behind the last home there is room for all
-/// ids, so that probes never wrap; it is not resident unless it is used.
+/// what stood behind without a look at the keys, and there are no tombstones. Behind the last home there is room for
+/// all ids, so that probes never wrap; it is not resident unless it is used.
 ///
 /// Cost  16 bytes per id at the load of 1/2 that callers keep; a probe reads a key only where all 32 tag bits agree.
 class HashIndex {

@@ -11,8 +11,8 @@
 
 namespace kvbm {
 
-/// A fixed array of zero bytes, aligned to `T` and to cache lines. Pages nobody touched take no memory; large arrays ask
-/// for huge pages, since random access to a million slots otherwise spends its time in the page walk.
+/// A fixed array of zero bytes, aligned to `T` and to cache lines. Pages nobody touched take no memory; large arrays
+/// ask for huge pages, since random access to a million slots otherwise spends its time in the page walk.
 ///
 /// Errors  std::bad_alloc when made.
 template <class T>

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/host/base/test_points.hpp"
 #include "kvbm/base/assert.hpp"
+#include "src/host/base/test_points.hpp"
 
 namespace kvbm {
 namespace {
@@ -19,9 +19,7 @@ ManagerId next_manager_id() noexcept {
 }
 
 /// Ends a tenancy: no weak block can pin the slot any more. Precondition: no pins.
-void next_generation(BlockSlot& slot) noexcept {
-  store(slot.word, (load(slot.word) | BlockSlot::kPinMask) + 1);
-}
+void next_generation(BlockSlot& slot) noexcept { store(slot.word, (load(slot.word) | BlockSlot::kPinMask) + 1); }
 
 }  // namespace
 
@@ -55,8 +53,8 @@ void BlockStore::close() noexcept {
 
 bool BlockStore::finished() const noexcept {
   const bool nobody_holds = free_.size() + inactive_ == table_.capacity() && lender_.lent() == 0;
-  const bool nobody_comes = weak_blocks_ == 0 && reporting_ == 0 &&
-                            counters_.rescued_from_release == counters_.late_releases;
+  const bool nobody_comes =
+      weak_blocks_ == 0 && reporting_ == 0 && counters_.rescued_from_release == counters_.late_releases;
   return closed_ && nobody_holds && nobody_comes;
 }
 
@@ -76,7 +74,8 @@ void BlockStore::report_given_up(HashBatch& given_up) noexcept {
   --reporting_;
 }
 
-// Allocation -----------------------------------------------------------------------------------------------------------
+// Allocation
+// -----------------------------------------------------------------------------------------------------------
 
 bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
   const std::size_t got = backend_->evict(ids);
@@ -171,7 +170,8 @@ BlockId BlockStore::allocate_one() {
   return id;
 }
 
-// Holding a registered block ---------------------------------------------------------------------------------------------
+// Holding a registered block
+// ---------------------------------------------------------------------------------------------
 
 /// One more run holds the slot. Returns whether it was idle; the caller then takes it out of the eviction order.
 bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
@@ -224,10 +224,11 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   return BlockSlot::pins(std::atomic_ref(slot.word).fetch_sub(1, std::memory_order_acq_rel)) == 1;
 }
 
-// Registration -----------------------------------------------------------------------------------------------------------
+// Registration
+// -----------------------------------------------------------------------------------------------------------
 
-/// Makes a staged block findable, or a duplicate, or notes that it is not wanted. Returns the block that the caller then
-/// holds.
+/// Makes a staged block findable, or a duplicate, or notes that it is not wanted. Returns the block that the caller
+/// then holds.
 template <bool kByRun>
 BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
   BlockSlot& slot = table_[id];
@@ -349,7 +350,8 @@ void BlockStore::announce_one(const SequenceHash& hash) {
   registry_->became_registered(hash);
 }
 
-// Look-up ----------------------------------------------------------------------------------------------------------------
+// Look-up
+// ----------------------------------------------------------------------------------------------------------------
 
 /// look_up() for large pools: the table's lines and the slots are fetched ahead.
 template <class Found>
@@ -563,7 +565,8 @@ BlockId BlockStore::upgrade(const SequenceHash& hash) noexcept {
   return pin_hash(hash);
 }
 
-// Release ----------------------------------------------------------------------------------------------------------------
+// Release
+// ----------------------------------------------------------------------------------------------------------------
 
 void BlockStore::depart(BlockId id) noexcept {
   BlockSlot& slot = table_[id];
@@ -711,7 +714,8 @@ BlockStore::Drained BlockStore::drain_inactive() noexcept {
   return drained;
 }
 
-// Guards -----------------------------------------------------------------------------------------------------------------
+// Guards
+// -----------------------------------------------------------------------------------------------------------------
 
 void BlockStore::set_reset_on_release(BlockId id, bool reset) noexcept {
   MutexLock lock(mutex_);
@@ -808,7 +812,8 @@ void BlockStore::dissolve(RunHold& run) noexcept {
   mutex_.unlock();
 }
 
-// Scraping and the registry's view -----------------------------------------------------------------------------------------
+// Scraping and the registry's view
+// -----------------------------------------------------------------------------------------
 
 std::uint32_t BlockStore::available() const noexcept {
   MutexLock lock(mutex_);

@@ -34,9 +34,9 @@ namespace kvbm {
 /// Pins. Single guards, lifecycle pins and duplicates count one each in the slot's word; all runs that hold a block
 /// share one pin and are counted beside it under the lock, so that runs cost no atomic instruction.
 ///
-/// Life. The manager's close() gives up its claim; the store goes with the last guard, when no weak block is left and no
-/// late drop is under way. Each look-up that rescued a block from a late drop is answered by one drop that finds nothing
-/// to do, so late drops are the difference of two counters.
+/// Life. The manager's close() gives up its claim; the store goes with the last guard, when no weak block is left and
+/// no late drop is under way. Each look-up that rescued a block from a late drop is answered by one drop that finds
+/// nothing to do, so late drops are the difference of two counters.
 ///
 /// Threads  any. One lock per call; hooks, frequency counts and the registry are called with it released.
 /// Cost     no heap allocation after construction, save as IdLender says.
@@ -121,8 +121,8 @@ class BlockStore final : public StoreHead, public HashHolder {
   struct Counters {
     std::uint64_t allocations = 0, allocations_from_reset = 0, evictions = 0, registrations = 0, duplicate_blocks = 0,
                   registration_dedup = 0, stagings = 0, match_hashes_requested = 0, match_blocks_returned = 0,
-                  scan_hashes_requested = 0, scan_blocks_returned = 0, rescued_from_release = 0, allocation_rollbacks = 0,
-                  late_releases = 0;
+                  scan_hashes_requested = 0, scan_blocks_returned = 0, rescued_from_release = 0,
+                  allocation_rollbacks = 0, late_releases = 0;
   };
   /// Blocks that became idle, handed to the backend in batches.
   struct IdleBatch {

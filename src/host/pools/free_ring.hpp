@@ -4,8 +4,8 @@
 #include <cstring>
 #include <span>
 
-#include "src/host/base/zeroed_array.hpp"
 #include "kvbm/base/types.hpp"
+#include "src/host/base/zeroed_array.hpp"
 
 namespace kvbm {
 

@@ -19,7 +19,9 @@ class HashBatch {
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] bool full() const noexcept { return count_ == kMost; }
   /// Precondition: not full.
-  void add(const SequenceHash& hash) noexcept { ::new (static_cast<void*>(&bytes_[sizeof(hash) * count_++])) SequenceHash(hash); }
+  void add(const SequenceHash& hash) noexcept {
+    ::new (static_cast<void*>(&bytes_[sizeof(hash) * count_++])) SequenceHash(hash);
+  }
   /// All of them, valid until the next add(); the batch is empty then.
   [[nodiscard]] std::span<const SequenceHash> take() noexcept {
     const std::size_t count = count_;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <new>
 
-#include "src/host/base/zeroed_array.hpp"
 #include "kvbm/base/types.hpp"
+#include "src/host/base/zeroed_array.hpp"
 
 namespace kvbm {
 

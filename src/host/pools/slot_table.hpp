@@ -1,7 +1,7 @@
 #pragma once
 
-#include "src/host/base/hash_index.hpp"
 #include "kvbm/pools/block_slot.hpp"
+#include "src/host/base/hash_index.hpp"
 
 namespace kvbm {
 

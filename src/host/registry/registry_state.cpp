@@ -27,8 +27,7 @@ bool RegistryState::any_holds(const SequenceHash& hash, const HashHolder* except
 
 std::uint32_t RegistryState::find_record(Shard& shard, const SequenceHash& hash) const {
   if (shard.live == 0) return kNone;
-  return shard.index.find(lineage_tag(hash), kNone,
-                          [&](std::uint32_t id) { return shard.records[id].hash == hash; });
+  return shard.index.find(lineage_tag(hash), kNone, [&](std::uint32_t id) { return shard.records[id].hash == hash; });
 }
 
 RegistrationRecord& RegistryState::find_or_make(Shard& shard, const SequenceHash& hash) {
@@ -156,8 +155,8 @@ std::size_t RegistryState::registered_count() const {
   MutexLock lock(holders_mutex_);
   if (holders_.size() == 1) {
     const HashHolder& only = *holders_.front();
-    const auto unheld = std::count_if(recorded.begin(), recorded.end(),
-                                      [&](const SequenceHash& hash) { return !only.holds(hash); });
+    const auto unheld =
+        std::count_if(recorded.begin(), recorded.end(), [&](const SequenceHash& hash) { return !only.holds(hash); });
     return only.held_count() + static_cast<std::size_t>(unheld);
   }
   std::unordered_set<SequenceHash> all(recorded.begin(), recorded.end());

@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "src/host/base/hash_index.hpp"
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/registry/block_registry.hpp"
+#include "src/host/base/hash_index.hpp"
 
 namespace kvbm {
 

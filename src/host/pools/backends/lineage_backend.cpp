@@ -8,7 +8,8 @@ bool is_root(const SequenceHash& hash) noexcept { return hash.high() < std::uint
 bool is_parent(const SequenceHash& parent, const SequenceHash& child) noexcept {
   if (child.mode() == 0) {  // the parent's too: all shifts are constants
     const std::uint64_t fragment = (parent.high() << 10 | parent.low() >> 54) & SequenceHash::fragment_mask(0);
-    return (parent.high() >> 54) + 1 == child.high() >> 54 && fragment == (child.low() & SequenceHash::fragment_mask(0));
+    return (parent.high() >> 54) + 1 == child.high() >> 54 &&
+           fragment == (child.low() & SequenceHash::fragment_mask(0));
   }
   const std::uint64_t position = child.position();
   return parent.position() + 1 == position && parent.fragment_for_child(position) == child.parent_fragment();

@@ -4,12 +4,13 @@
 
 namespace kvbm {
 
-MultiLruBackend::MultiLruBackend(std::array<std::uint8_t, 3> thresholds, std::shared_ptr<const FrequencyTracker> tracker)
+MultiLruBackend::MultiLruBackend(std::array<std::uint8_t, 3> thresholds,
+                                 std::shared_ptr<const FrequencyTracker> tracker)
     : thresholds_(thresholds), tracker_(std::move(tracker)) {
   KVBM_ASSERT(tracker_ != nullptr, "multi-LRU eviction needs a frequency tracker");
-  KVBM_ASSERT(thresholds_[0] >= 1 && thresholds_[0] < thresholds_[1] && thresholds_[1] < thresholds_[2] &&
-                  thresholds_[2] <= 15,
-              "multi-LRU thresholds must ascend from 1 to 15");
+  KVBM_ASSERT(
+      thresholds_[0] >= 1 && thresholds_[0] < thresholds_[1] && thresholds_[1] < thresholds_[2] && thresholds_[2] <= 15,
+      "multi-LRU thresholds must ascend from 1 to 15");
 }
 
 std::uint32_t MultiLruBackend::level_of(const SequenceHash& hash) const noexcept {

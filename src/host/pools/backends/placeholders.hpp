@@ -1,7 +1,7 @@
 #pragma once
 
-#include "src/host/base/hash_index.hpp"
 #include "kvbm/base/types.hpp"
+#include "src/host/base/hash_index.hpp"
 
 namespace kvbm {
 

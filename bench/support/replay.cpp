@@ -1,0 +1,73 @@
+#include "bench/support/replay.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "kvbm/base/assert.hpp"
+
+namespace kvbm::bench {
+
+void Replay::serve(std::span<const SequenceHash> request) {
+  ++counts_.requests;
+  counts_.input_blocks += request.size();
+  const auto part = request.first(std::min<std::size_t>(request.size(), manager_.total_blocks()));
+  Run held = match(part);
+  counts_.hit_blocks += held.size();
+  if (held.size() < part.size()) held.append(obtain(part.subspan(held.size())));
+  release(std::move(held));
+}
+
+Replay::Run Replay::match(std::span<const SequenceHash> hashes) {
+  Run run = manager_.match_blocks(hashes);
+  for (std::uint32_t i = 0; i < run.size(); ++i) verify(run.id(i), hashes[i]);
+  return run;
+}
+
+/// Blocks for hashes that no prefix led to. Few of them are present: those whose ancestors were evicted before them.
+Replay::Run Replay::obtain(std::span<const SequenceHash> hashes) {
+  const SparseRun<G1> present = manager_.match_scattered(hashes);
+  return present.found() == 0 ? add(hashes) : obtain_around(present, hashes);
+}
+
+Replay::Run Replay::obtain_around(const SparseRun<G1>& present, std::span<const SequenceHash> hashes) {
+  missing_.clear();
+  for (std::uint32_t i = 0; i < present.size(); ++i) {
+    if (present.has(i)) {
+      verify(present.ids()[i], hashes[i]);
+    } else {
+      missing_.push_back(hashes[i]);
+    }
+  }
+  std::vector<ImmutableBlock<G1>> added = add(missing_).into_blocks();
+  auto next = added.begin();
+  std::vector<ImmutableBlock<G1>> blocks;
+  blocks.reserve(hashes.size());
+  for (std::uint32_t i = 0; i < present.size(); ++i) {
+    std::optional<ImmutableBlock<G1>> block = present.block(i);
+    blocks.push_back(std::move(block ? *block : *next++));
+  }
+  return Run::of(std::move(blocks));
+}
+
+Replay::Run Replay::add(std::span<const SequenceHash> hashes) {
+  auto allocated = manager_.allocate(static_cast<std::uint32_t>(hashes.size()));
+  KVBM_ASSERT(allocated.has_value(), "only this request holds blocks, and it needs no more than there are");
+  for (std::uint32_t i = 0; i < allocated->size(); ++i) pages_.fill(allocated->id(i), hashes[i]);
+  auto staged = std::move(*allocated).stage(hashes, manager_.tokens_per_block());
+  return manager_.register_blocks(std::move(staged).value());
+}
+
+void Replay::release(Run run) const {
+  if (order_ == ReleaseOrder::TailFirst) return;  // what a run does by itself
+  for (ImmutableBlock<G1>& block : std::move(run).into_blocks()) {
+    const ImmutableBlock<G1> dropped(std::move(block));
+  }
+}
+
+void Replay::verify(BlockId id, const SequenceHash& hash) noexcept {
+  ++counts_.verified_pages;
+  if (!pages_.holds(id, hash)) ++counts_.corrupt_pages;
+}
+
+}  // namespace kvbm::bench

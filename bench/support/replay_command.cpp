@@ -1,0 +1,175 @@
+#include "bench/support/replay_command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/support/page_pool.hpp"
+#include "bench/support/progress.hpp"
+#include "bench/support/replay.hpp"
+#include "bench/support/replay_options.hpp"
+#include "bench/support/table.hpp"
+#include "bench/support/trace_reader.hpp"
+
+namespace kvbm::bench {
+namespace {
+
+constexpr int kCorrupt = 1;
+constexpr int kRefused = 2;
+
+using Requests = std::vector<std::vector<SequenceHash>>;
+
+struct Outcome {
+  std::string_view policy;
+  std::uint32_t g1_blocks;
+  ReplayCounts counts;
+  std::uint64_t evicted_blocks;
+  double seconds;
+
+  [[nodiscard]] double hit_rate() const noexcept {
+    return counts.input_blocks == 0 ? 0
+                                    : static_cast<double>(counts.hit_blocks) / static_cast<double>(counts.input_blocks);
+  }
+  [[nodiscard]] double blocks_per_second() const noexcept {
+    return seconds > 0 ? static_cast<double>(counts.input_blocks) / seconds : 0;
+  }
+};
+
+/// A tier to be replayed through.
+struct Tier {
+  BlockManager<G1> manager;
+  PagePool pages;
+
+  Tier(const Policy& policy, std::uint32_t blocks, std::size_t page_bytes)
+      : manager(BlockManager<G1>::create(options_for(policy, blocks)).value()), pages(blocks, page_bytes) {}
+};
+
+Requests requests_of(const std::vector<TraceRequest>& trace, const ReplayOptions& options) {
+  Requests requests;
+  requests.reserve(trace.size());
+  for (const TraceRequest& request : trace) {
+    const std::size_t count = options.full_blocks ? full_blocks(request, options.block_tokens) : request.ids.size();
+    requests.push_back(lineage_of(std::span(request.ids).first(count)));
+  }
+  return requests;
+}
+
+/// Takes the largest tiers once on trial, so that one which cannot be had is known before any work is done. Memory that
+/// is not written to costs nothing. Errors  std::bad_alloc.
+void try_largest(const ReplayOptions& options) {
+  const std::uint32_t largest = *std::max_element(options.g1_blocks.begin(), options.g1_blocks.end());
+  for (const Policy* policy : options.policies) const Tier trial(*policy, largest, options.page_bytes);
+}
+
+Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
+            ProgressBar& bar) {
+  Tier tier(policy, blocks, options.page_bytes);
+  Replay replay(tier.manager, tier.pages, options.release);
+  const auto begin = std::chrono::steady_clock::now();
+  for (const std::vector<SequenceHash>& request : requests) {
+    replay.serve(request);
+    bar.advance(1);
+  }
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, passed.count()};
+}
+
+std::string json_of(const Outcome& outcome, const std::string& trace) {
+  const nlohmann::ordered_json object{
+      {"trace", trace},
+      {"policy", outcome.policy},
+      {"g1_blocks", outcome.g1_blocks},
+      {"requests", outcome.counts.requests},
+      {"input_blocks", outcome.counts.input_blocks},
+      {"hit_blocks", outcome.counts.hit_blocks},
+      {"hit_rate", outcome.hit_rate()},
+      {"evicted_blocks", outcome.evicted_blocks},
+      {"verified_pages", outcome.counts.verified_pages},
+      {"corrupt_pages", outcome.counts.corrupt_pages},
+      {"seconds", outcome.seconds},
+      {"blocks_per_second", outcome.blocks_per_second()},
+  };
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void add_row(Table& table, const Outcome& outcome) {
+  table.add_row({std::string(outcome.policy), grouped(outcome.g1_blocks), grouped(outcome.counts.hit_blocks),
+                 fmt::format("{:.2f} %", 100 * outcome.hit_rate()), grouped(outcome.evicted_blocks),
+                 grouped(outcome.counts.verified_pages), grouped(outcome.counts.corrupt_pages),
+                 fmt::format("{:.3f}", outcome.seconds),
+                 grouped(static_cast<std::uint64_t>(outcome.blocks_per_second()))});
+}
+
+std::string heading(const ReplayOptions& options, const Outcome& outcome) {
+  return fmt::format("{}: {} requests, {} {}; released {} first, pages of {} bytes\n\n", options.trace,
+                     grouped(outcome.counts.requests), grouped(outcome.counts.input_blocks),
+                     options.full_blocks ? "full blocks" : "blocks",
+                     options.release == ReleaseOrder::TailFirst ? "tail" : "head", grouped(options.page_bytes));
+}
+
+/// Runs everything, writing results as they come if they are JSON, else all at the end. Returns how many pages were
+/// corrupt.
+std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, const ReplayStreams& streams) {
+  const std::size_t runs = options.policies.size() * options.g1_blocks.size();
+  ProgressBar bar(streams.bar, runs * requests.size());
+  Table table({"policy", "blocks", "hits", "hit rate", "evicted", "verified", "corrupt", "seconds", "blocks/s"});
+  std::string title;
+  std::uint64_t corrupt = 0;
+  for (const Policy* policy : options.policies) {
+    table.add_rule();
+    for (const std::uint32_t blocks : options.g1_blocks) {
+      bar.set_label(fmt::format("{:>12} {:>10}", policy->name, grouped(blocks)));
+      const Outcome outcome = run(*policy, blocks, options, requests, bar);
+      corrupt += outcome.counts.corrupt_pages;
+      add_row(table, outcome);
+      title = heading(options, outcome);
+      if (!options.json) continue;
+      bar.clear();
+      streams.out << json_of(outcome, options.trace) << std::endl;
+    }
+  }
+  bar.clear();
+  if (!options.json) streams.out << title << table.text() << std::flush;
+  return corrupt;
+}
+
+int refuse(std::ostream& err, const std::string& text) {
+  err << "kvbm-replay: " << text << '\n';
+  return kRefused;
+}
+
+std::string text_of(const TraceError& error, const std::string& path) {
+  return error.line == 0 ? fmt::format("{}: {}", path, error.text)
+                         : fmt::format("{}, line {}: {}", path, error.line, error.text);
+}
+
+}  // namespace
+
+int replay_command(int argc, const char* const* argv, const ReplayStreams& streams) {
+  const Result<ReplayOptions, ReplayExit> options = parse_replay_options(argc, argv, streams.out, streams.err);
+  if (!options) return options.error().status;
+  const Result<std::vector<TraceRequest>, TraceError> trace = read_trace(options->trace);
+  if (!trace) return refuse(streams.err, text_of(trace.error(), options->trace));
+  try {
+    const Requests requests = requests_of(*trace, *options);
+    try_largest(*options);
+    const std::uint64_t corrupt = run_all(*options, requests, streams);
+    if (!streams.out) return refuse(streams.err, "the results cannot be written");
+    if (corrupt == 0) return 0;
+    streams.err << fmt::format("kvbm-replay: {} of the pages that were read back had been changed\n", grouped(corrupt));
+    return kCorrupt;
+  } catch (const std::bad_alloc&) {
+    return refuse(streams.err,
+                  fmt::format("--g1-blocks: there is no memory for {} blocks with pages of {} bytes",
+                              grouped(*std::max_element(options->g1_blocks.begin(), options->g1_blocks.end())),
+                              grouped(options->page_bytes)));
+  }
+}
+
+}  // namespace kvbm::bench

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "bench/support/policies.hpp"
+#include "bench/support/replay.hpp"
+#include "kvbm/base/result.hpp"
+
+namespace kvbm::bench {
+
+/// The command line of kvbm-replay.
+struct ReplayOptions {
+  std::string trace;
+  std::vector<const Policy*> policies;   ///< in the order given; each is run over all sizes
+  std::vector<std::uint32_t> g1_blocks;  ///< from 1 to ManagerOptions::kMostBlocks
+  ReleaseOrder release = ReleaseOrder::TailFirst;
+  bool full_blocks = false;
+  std::uint64_t block_tokens = 0;  ///< matters with full_blocks only
+  std::size_t page_bytes = 0;
+  bool json = false;
+};
+
+/// There is nothing to replay; what there was to say has been written.
+struct ReplayExit {
+  int status;  ///< 0 after --help, 2 after a mistake
+};
+
+/// Reads a command line; of an option that is given twice the last one counts. Help goes to `out`, complaints to `err`.
+[[nodiscard]] Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* const* argv,
+                                                                     std::ostream& out, std::ostream& err);
+
+}  // namespace kvbm::bench
