@@ -82,14 +82,15 @@ class Alloc64 final : public OnManager {
 /// Fills a pool with fresh blocks; each thread empties it when it has put in its share.
 class Fill : public OnManager {
  public:
-  Fill(const WorkloadOptions& options, std::uint32_t run) : OnManager(options), run_(run) {
+  Fill(const WorkloadOptions& options, std::uint32_t run)
+      : OnManager(options), run_(run), share_(options.blocks / options.threads) {
     for (unsigned thread = 0; thread < threads_; ++thread) states_.push_back(State{FreshHashes(thread + 1), 0, {}});
     for (State& state : states_) state.hashes.resize(run_);
   }
 
   std::uint64_t step(unsigned thread) override {
     State& state = states_[thread];
-    if (state.filled + run_ > manager_.total_blocks() / threads_) {
+    if (state.filled + run_ > share_) {
       manager_.reset_inactive_pool();
       state.filled = 0;
     }
@@ -117,6 +118,7 @@ class Fill : public OnManager {
   }
 
   std::uint32_t run_;
+  std::uint32_t share_;
   std::vector<State> states_;
 };
 
@@ -242,11 +244,16 @@ class OnGuards : public OnManager {
       shares_[thread] = {first, first, first + each};
     }
   }
-  const Guard& next(unsigned thread) {
+  /// Calls use(guard) for the thread's next few guards. Returns for how many.
+  template <class Use>
+  std::uint64_t walk(unsigned thread, Use&& use) {
+    constexpr std::ptrdiff_t kGuards = 64;
     Share& share = shares_[thread];
-    const Guard& guard = *share.next;
-    if (++share.next == share.end) share.next = share.first;
-    return guard;
+    if (share.end - share.next < kGuards) share.next = share.first;
+    const Guard* const end = share.next + std::min(kGuards, share.end - share.next);
+    const auto count = static_cast<std::uint64_t>(end - share.next);
+    for (const Guard* guard = std::exchange(share.next, end); guard != end; ++guard) use(*guard);
+    return count;
   }
 
   std::vector<ImmutableBlock<G1>> registered_;
@@ -264,8 +271,7 @@ class Copy final : public OnGuards<ImmutableBlock<G1>> {
  public:
   explicit Copy(const WorkloadOptions& options) : OnGuards(options) { share_out(registered_); }
   std::uint64_t step(unsigned thread) override {
-    const ImmutableBlock<G1> copy = next(thread);
-    return 1;
+    return walk(thread, [](const ImmutableBlock<G1>& block) { const ImmutableBlock<G1> copy = block; });
   }
 };
 
@@ -276,7 +282,11 @@ class WeakUpgrade final : public OnGuards<WeakBlock<G1>> {
     if (!held) registered_.clear();
     share_out(weak_);
   }
-  std::uint64_t step(unsigned thread) override { return next(thread).upgrade() ? 1 : 0; }
+  std::uint64_t step(unsigned thread) override {
+    return walk(thread, [](const WeakBlock<G1>& weak) {
+      if (!weak.upgrade()) throw std::logic_error("the block is registered");
+    });
+  }
 
  private:
   std::vector<WeakBlock<G1>> weak_;

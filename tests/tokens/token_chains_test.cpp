@@ -17,8 +17,8 @@ static_assert(!test::is_block_size(0) && !test::is_block_size(3) && !test::is_bl
 
 TEST(TokenChains, BlockSizesAreThoseManagersAccept) {  // logical.md 18.20 case 239
   for (std::uint32_t tokens = 0; tokens <= 2048; ++tokens) {
-    const bool made = BlockManager<G1>::create({.blocks = 1, .tokens_per_block = tokens, .registry = BlockRegistry()})
-                          .has_value();
+    const bool made =
+        BlockManager<G1>::create({.blocks = 1, .tokens_per_block = tokens, .registry = BlockRegistry()}).has_value();
     EXPECT_EQ(made, test::is_block_size(tokens)) << tokens;
   }
 }

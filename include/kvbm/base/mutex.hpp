@@ -42,7 +42,7 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
   void unlock() noexcept KVBM_RELEASE() {
     record_released();
     // release: hands over all that was written under the lock
-    if (word_.exchange(kFree, std::memory_order_release) == kHeldWithSleepers) word_.notify_one();
+    if (word_.exchange(kFree, std::memory_order_release) == kHeldWithSleepers) wake_one();
   }
 
  private:
@@ -51,6 +51,7 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
   static constexpr int kHeldWithSleepers = 2;
 
   void lock_contended() noexcept;
+  void wake_one() noexcept;
 #if defined(KVBM_LOCK_ORDER_CHECK)
   void record_acquired() noexcept;
   void record_released() noexcept;

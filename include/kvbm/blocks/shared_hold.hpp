@@ -47,9 +47,10 @@ class SharedHold {
   void unpin() noexcept {
     // release: what was read from the page comes before its reuse; acquire: the last one releases for all
     const std::uint64_t before = std::atomic_ref(slot().word).fetch_sub(1, std::memory_order_acq_rel);
-    if (BlockSlot::pins(before) == 1) last_pin_dropped();
+    if (BlockSlot::pins(before) == 1) last_pin_dropped(*store_, id_);
   }
-  void last_pin_dropped() noexcept;
+  static void last_pin_dropped(StoreHead& store,
+                               BlockId id) noexcept;  // static: the hold can stay in registers
 
   StoreHead* store_;  // null: moved from
   BlockId id_;

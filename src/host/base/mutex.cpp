@@ -31,6 +31,8 @@ void Mutex::lock_contended() noexcept {
   }
 }
 
+void Mutex::wake_one() noexcept { word_.notify_one(); }
+
 #if defined(KVBM_LOCK_ORDER_CHECK)
 void Mutex::record_acquired() noexcept { lock_order::acquired(this); }
 void Mutex::record_released() noexcept { lock_order::released(this); }

@@ -17,7 +17,7 @@ void ExclusiveHold::unstage() noexcept { store_of(*store_).unstage({&id_, 1}); }
 
 void ExclusiveHold::release_slot() noexcept { store_of(*std::exchange(store_, nullptr)).release_exclusive(id_); }
 
-void SharedHold::last_pin_dropped() noexcept { store_of(*store_).last_pin_dropped(id_); }
+void SharedHold::last_pin_dropped(StoreHead& store, BlockId id) noexcept { store_of(store).last_pin_dropped(id); }
 
 ManagerId LifecyclePin::manager_id() const noexcept { return store_of(*hold_.store_head()).id(); }
 
@@ -58,7 +58,7 @@ WeakHold::~WeakHold() {
   if (store_ != nullptr) store_of(*store_).drop_weak();
 }
 
-BlockId WeakHold::find_by_hash() const noexcept { return store_of(*store_).upgrade(hash()); }
+BlockId WeakHold::find_by_hash() const noexcept { return store_of(*store_).upgrade(hash(), id_, generation_); }
 
 RunHold RunHold::reserve(StoreHead* store, std::uint32_t capacity, Kind kind) {
   return store == nullptr ? RunHold(kind) : store_of(*store).reserve_run(capacity, kind);

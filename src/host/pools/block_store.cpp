@@ -25,25 +25,35 @@ void next_generation(BlockSlot& slot) noexcept { store(slot.word, (load(slot.wor
 
 BlockStore::BlockStore(Options options)
     : StoreHead{nullptr, options.tokens_per_block},
-      table_(options.blocks),
-      free_(options.blocks),
-      lender_(options.blocks),
-      backend_(std::move(options.backend)),
       id_(next_manager_id()),
       tier_(options.tier),
+      registry_(std::move(options.registry)),
+      backend_(std::move(options.backend)),
       duplication_(options.duplication),
       reset_on_release_(options.reset_on_release),
       kept_flags_(options.reset_on_release ? BlockSlot::kResetToggled : std::uint8_t{0}),
       uses_lineage_(backend_->uses_lineage()),
+      announces_(registry_->has_hook() || registry_->tracker() != nullptr),
       large_(options.blocks > kLargePool),
-      registry_(std::move(options.registry)),
-      announces_(registry_->has_hook() || registry_->tracker() != nullptr) {
+      table_(options.blocks),
+      free_(options.blocks),
+      lender_(options.blocks) {
   StoreHead::slots = table_.slots();
   backend_->reserve(SlotView(table_.slots(), table_.capacity(), table_));
   registry_->attach(*this);
 }
 
-BlockStore::~BlockStore() { registry_->detach(*this); }
+/// Idle blocks go with the store, and with them the records that only they
+/// kept.
+BlockStore::~BlockStore() {
+  registry_->detach(*this);
+  if (!registry_->has_records()) return;
+  for (BlockId id = 0; id < table_.capacity(); ++id) {
+    const BlockSlot& slot = table_[id];
+    const bool watched = (slot.flags & BlockSlot::kRecorded) != 0;
+    if (slot.state == SlotState::Inactive && watched) registry_->given_up(slot.hash);
+  }
+}
 
 void BlockStore::close() noexcept {
   mutex_.lock();
@@ -177,7 +187,8 @@ BlockId BlockStore::allocate_one() {
 bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
   if (slot.state == SlotState::Inactive) {
     store(slot.state, SlotState::Primary);
-    store(slot.word, load(slot.word) + 1);  // a plain store: nobody can pin an idle block without the lock
+    store(slot.word,
+          load(slot.word) + 1);  // a plain store: nobody can pin an idle block without the lock
     store(slot.run_holders, 1);
     return true;
   }
@@ -218,7 +229,8 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   // acquire: what other holders did with the page happened before it is reused
   const std::uint64_t word = load(slot.word, std::memory_order_acquire);
   if (BlockSlot::pins(word) == 1 && (slot.flags & BlockSlot::kWeakMade) == 0) {
-    store(slot.word, word - 1);  // a plain store: the only pin is the one given up here
+    store(slot.word,
+          word - 1);  // a plain store: the only pin is the one given up here
     return true;
   }
   return BlockSlot::pins(std::atomic_ref(slot.word).fetch_sub(1, std::memory_order_acq_rel)) == 1;
@@ -263,7 +275,8 @@ BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
 template <bool kByRun>
 void BlockStore::first_holder(BlockSlot& slot) noexcept {
   if constexpr (kByRun) store(slot.run_holders, 1);
-  store(slot.word, load(slot.word) + 1);  // a plain store: nobody else knows the slot
+  store(slot.word,
+        load(slot.word) + 1);  // a plain store: nobody else knows the slot
 }
 
 RunHold BlockStore::register_run(RunHold&& candidates) {
@@ -317,7 +330,8 @@ BlockId BlockStore::register_one(BlockId candidate) {
     ++counters_.registrations;
   }
   if (settled.outcome == Outcome::Fresh && announces_) {
-    SharedHold hold(*this, settled.id);  // lets go of the block if the registry throws
+    SharedHold hold(*this,
+                    settled.id);  // lets go of the block if the registry throws
     KVBM_TEST_POINT(RegisteredUnlocked);
     announce_one(hold.hash());
     static_cast<void>(std::move(hold).detach());
@@ -559,10 +573,15 @@ BlockId BlockStore::match_one(const SequenceHash& hash) {
   return id;
 }
 
-BlockId BlockStore::upgrade(const SequenceHash& hash) noexcept {
+BlockId BlockStore::upgrade(const SequenceHash& hash, BlockId id, std::uint32_t generation) noexcept {
   KVBM_TEST_POINT(WeakPinMissed);
   MutexLock lock(mutex_);
-  return pin_hash(hash);
+  BlockSlot& slot = table_[id];
+  const SlotState state = load(slot.state);  // the slot may be somebody's to stage by now
+  const bool registered = state == SlotState::Inactive || state == SlotState::Primary;
+  if (!registered || BlockSlot::generation(load(slot.word)) != generation) return pin_hash(hash);
+  if (hold_by_pin(slot)) idle_erase({&id, 1});
+  return id;
 }
 
 // Release

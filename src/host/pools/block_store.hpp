@@ -80,7 +80,8 @@ class BlockStore final : public StoreHead, public HashHolder {
   [[nodiscard]] RunHold scan(std::span<const SequenceHash> hashes, bool touch);
   /// A block pinned once, or kNoBlock.
   [[nodiscard]] BlockId match_one(const SequenceHash& hash);
-  [[nodiscard]] BlockId upgrade(const SequenceHash& hash) noexcept;
+  /// The same for a weak block that saw the hash in slot `id` at that generation.
+  [[nodiscard]] BlockId upgrade(const SequenceHash& hash, BlockId id, std::uint32_t generation) noexcept;
 
   // Guards.
   void release_run(RunHold& run) noexcept;
@@ -209,27 +210,28 @@ class BlockStore final : public StoreHead, public HashHolder {
   [[nodiscard]] bool finished() const noexcept KVBM_REQUIRES(mutex_);
   [[nodiscard]] static std::uint32_t holders(const BlockSlot& slot) noexcept;
 
-  mutable Mutex mutex_;
-  SlotTable table_;
-  FreeRing free_ KVBM_GUARDED_BY(mutex_);
-  IdLender lender_ KVBM_GUARDED_BY(mutex_);
-  std::unique_ptr<EvictionBackend> backend_;
-  Counters counters_ KVBM_GUARDED_BY(mutex_);
-  std::uint32_t inactive_ KVBM_GUARDED_BY(mutex_) = 0;
-  std::uint32_t duplicates_ KVBM_GUARDED_BY(mutex_) = 0;
-  std::uint64_t weak_blocks_ KVBM_GUARDED_BY(mutex_) = 0;
-  std::uint32_t reporting_ KVBM_GUARDED_BY(mutex_) = 0;  // releases that still talk to the registry
-  bool closed_ KVBM_GUARDED_BY(mutex_) = false;
-
+  // Constant while the store lives, and in another cache line than the lock: guards read the head without it.
   const ManagerId id_;
   const TierKey tier_;
+  const std::shared_ptr<RegistryState> registry_;
+  const std::unique_ptr<EvictionBackend> backend_;
   const DuplicationPolicy duplication_;
   const bool reset_on_release_;
   const std::uint8_t kept_flags_;  // the decisive flags of a block that is kept when released
   const bool uses_lineage_;
-  const bool large_;  // beyond the caches: worth prefetching
-  const std::shared_ptr<RegistryState> registry_;
   const bool announces_;  // the registry wants to know what became registered
+  const bool large_;      // beyond the caches: worth prefetching
+
+  alignas(64) mutable Mutex mutex_;
+  bool closed_ KVBM_GUARDED_BY(mutex_) = false;
+  std::uint32_t inactive_ KVBM_GUARDED_BY(mutex_) = 0;
+  std::uint32_t duplicates_ KVBM_GUARDED_BY(mutex_) = 0;
+  std::uint32_t reporting_ KVBM_GUARDED_BY(mutex_) = 0;  // releases that still talk to the registry
+  SlotTable table_;
+  FreeRing free_ KVBM_GUARDED_BY(mutex_);
+  Counters counters_ KVBM_GUARDED_BY(mutex_);
+  std::uint64_t weak_blocks_ KVBM_GUARDED_BY(mutex_) = 0;
+  IdLender lender_ KVBM_GUARDED_BY(mutex_);
 };
 
 [[nodiscard]] inline BlockStore& store_of(StoreHead& head) noexcept { return static_cast<BlockStore&>(head); }

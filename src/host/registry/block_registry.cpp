@@ -9,7 +9,7 @@ BlockRegistry::BlockRegistry(RegistryOptions options) : state_(std::make_shared<
 const std::shared_ptr<FrequencyTracker>& BlockRegistry::tracker() const noexcept { return state_->tracker(); }
 
 void BlockRegistry::touch(const SequenceHash& hash) const {
-  if (tracker() != nullptr) tracker()->touch({&hash, 1});
+  if (tracker() != nullptr) tracker()->touch(hash);
 }
 
 std::uint32_t BlockRegistry::count(const SequenceHash& hash) const {
@@ -20,13 +20,12 @@ bool BlockRegistry::is_registered(const SequenceHash& hash) const { return state
 
 std::size_t BlockRegistry::registered_count() const { return state_->registered_count(); }
 
-Registration BlockRegistry::register_hash(const SequenceHash& hash) const { return state_->register_hash(hash); }
+Registration BlockRegistry::register_hash(const SequenceHash& hash) const {
+  return std::move(register_hashes({&hash, 1}).front());
+}
 
 std::vector<Registration> BlockRegistry::register_hashes(std::span<const SequenceHash> hashes) const {
-  std::vector<Registration> registrations;
-  registrations.reserve(hashes.size());
-  for (const SequenceHash& hash : hashes) registrations.push_back(state_->register_hash(hash));
-  return registrations;
+  return state_->register_hashes(hashes);
 }
 
 std::optional<Registration> BlockRegistry::find(const SequenceHash& hash, bool touch) const {

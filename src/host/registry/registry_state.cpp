@@ -10,7 +10,8 @@ namespace kvbm {
 void RegistryState::attach(HashHolder& holder) {
   MutexLock lock(holders_mutex_);
   holders_.push_back(&holder);
-  holder_count_.store(holders_.size(), std::memory_order_relaxed);  // relaxed: a hint, see has_others()
+  holder_count_.store(holders_.size(),
+                      std::memory_order_relaxed);  // relaxed: a hint, see has_others()
 }
 
 void RegistryState::detach(HashHolder& holder) noexcept {
@@ -85,7 +86,7 @@ bool RegistryState::live_elsewhere(const SequenceHash& hash, const HashHolder* h
 
 void RegistryState::became_registered(const SequenceHash& hash) {
   if (options_.on_registered) options_.on_registered(reference(hash));
-  if (options_.tracker) options_.tracker->touch({&hash, 1});
+  if (options_.tracker) options_.tracker->touch(hash);
 }
 
 void RegistryState::given_up(const SequenceHash& hash) noexcept {
@@ -95,29 +96,33 @@ void RegistryState::given_up(const SequenceHash& hash) noexcept {
   if (const std::uint32_t id = find_record(shard, hash); id != kNone) remains = remove_if_dead(shard, id);
 }
 
-Registration RegistryState::reference(const SequenceHash& hash) {
+Registration RegistryState::reference(const SequenceHash& hash) { return reference(hash, nullptr); }
+
+Registration RegistryState::reference(const SequenceHash& hash, bool* is_new) {
   Shard& shard = shard_of(hash);
   MutexLock lock(shard.mutex);
+  if (is_new != nullptr) *is_new = find_record(shard, hash) == kNone && !any_holds(hash, nullptr);
   RegistrationRecord& record = find_or_make(shard, hash);
   ++record.references;
   return handle(record);
 }
 
-Registration RegistryState::register_hash(const SequenceHash& hash) {
-  bool is_new = false;
-  Registration registration = [&] {
-    Shard& shard = shard_of(hash);
-    MutexLock lock(shard.mutex);
-    is_new = find_record(shard, hash) == kNone && !any_holds(hash, nullptr);
-    RegistrationRecord& record = find_or_make(shard, hash);
-    ++record.references;
-    return handle(record);
-  }();
-  if (is_new) {
-    if (options_.on_registered) options_.on_registered(registration);
-    if (options_.tracker) options_.tracker->touch({&hash, 1});
+void RegistryState::announce(const Registration& registration) {
+  if (options_.on_registered) options_.on_registered(registration);
+  if (options_.tracker) options_.tracker->touch(registration.hash());
+}
+
+std::vector<Registration> RegistryState::register_hashes(std::span<const SequenceHash> hashes) {
+  std::vector<Registration> registrations;
+  std::vector<std::size_t> fresh;
+  registrations.reserve(hashes.size());
+  for (const SequenceHash& hash : hashes) {
+    bool is_new = false;
+    registrations.push_back(reference(hash, &is_new));
+    if (is_new) fresh.push_back(registrations.size() - 1);
   }
-  return registration;
+  for (const std::size_t i : fresh) announce(registrations[i]);  // once all of them are to be found
+  return registrations;
 }
 
 std::optional<Registration> RegistryState::find(const SequenceHash& hash) {

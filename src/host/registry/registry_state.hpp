@@ -70,7 +70,7 @@ class RegistryState : public std::enable_shared_from_this<RegistryState> {
 
   // For handles.
   [[nodiscard]] Registration reference(const SequenceHash& hash);
-  [[nodiscard]] Registration register_hash(const SequenceHash& hash);
+  [[nodiscard]] std::vector<Registration> register_hashes(std::span<const SequenceHash> hashes);
   [[nodiscard]] std::optional<Registration> find(const SequenceHash& hash);
   void add_reference(RegistrationRecord& record) noexcept;
   void drop_reference(RegistrationRecord& record) noexcept;
@@ -100,6 +100,8 @@ class RegistryState : public std::enable_shared_from_this<RegistryState> {
   [[nodiscard]] Shard& shard_of(const SequenceHash& hash) const noexcept {
     return shards_[(lineage_tag(hash) * 0x9E37'79B9u) >> 28];
   }
+  [[nodiscard]] Registration reference(const SequenceHash& hash, bool* is_new);
+  void announce(const Registration& registration);
   [[nodiscard]] std::uint32_t find_record(Shard& shard, const SequenceHash& hash) const KVBM_REQUIRES(shard.mutex);
   RegistrationRecord& find_or_make(Shard& shard, const SequenceHash& hash) KVBM_REQUIRES(shard.mutex);
   [[nodiscard]] Remains remove_if_dead(Shard& shard, std::uint32_t id) KVBM_REQUIRES(shard.mutex);
