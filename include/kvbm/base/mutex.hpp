@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "kvbm/base/yield_point.hpp"
+
 // Clang checks these at compile time (preset `tidy`); other compilers ignore them.
 #if defined(__clang__)
 #define KVBM_THREAD_ANNOTATION(x) __attribute__((x))
@@ -32,6 +34,7 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void lock() noexcept KVBM_ACQUIRE() {
+    KVBM_YIELD_UNTIL("lock", word_.load(std::memory_order_relaxed) == kFree);
     int expected = kFree;
     // acquire: sees all that the last holder wrote
     if (!word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -43,6 +46,7 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
     record_released();
     // release: hands over all that was written under the lock
     if (word_.exchange(kFree, std::memory_order_release) == kHeldWithSleepers) wake_one();
+    KVBM_YIELD("go on unlocked");
   }
 
  private:

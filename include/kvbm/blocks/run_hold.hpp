@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvbm/base/yield_point.hpp"
 #include "kvbm/blocks/exclusive_hold.hpp"
 #include "kvbm/blocks/shared_hold.hpp"
 
@@ -75,6 +76,7 @@ class RunHold {
   [[nodiscard]] std::vector<SharedHold> into_shared() &&;
   /// One more holder of block `i`, beside this run.
   [[nodiscard]] SharedHold pin(std::uint32_t i) const noexcept {
+    KVBM_YIELD("pin beside a run");
     // relaxed: the run's own pin is held while this runs
     std::atomic_ref(slot(i).word).fetch_add(1, std::memory_order_relaxed);
     return SharedHold(*store_, ids_[i]);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kvbm/base/yield_point.hpp"
 #include "kvbm/pools/block_slot.hpp"
 
 namespace kvbm {
@@ -41,16 +42,17 @@ class SharedHold {
 
  private:
   void pin() const noexcept {
+    KVBM_YIELD("pin");
     // relaxed: this thread reaches the slot through a pin that is held while this runs
     std::atomic_ref(slot().word).fetch_add(1, std::memory_order_relaxed);
   }
   void unpin() noexcept {
+    KVBM_YIELD("unpin");
     // release: what was read from the page comes before its reuse; acquire: the last one releases for all
     const std::uint64_t before = std::atomic_ref(slot().word).fetch_sub(1, std::memory_order_acq_rel);
     if (BlockSlot::pins(before) == 1) last_pin_dropped(*store_, id_);
   }
-  static void last_pin_dropped(StoreHead& store,
-                               BlockId id) noexcept;  // static: the hold can stay in registers
+  static void last_pin_dropped(StoreHead& store, BlockId id) noexcept;  // static: the hold can stay in registers
 
   StoreHead* store_;  // null: moved from
   BlockId id_;

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "kvbm/base/yield_point.hpp"
 #include "kvbm/blocks/shared_hold.hpp"
 #include "kvbm/registry/registration.hpp"
 
@@ -24,8 +25,10 @@ class WeakHold {
 
   [[nodiscard]] std::optional<SharedHold> upgrade() const noexcept {
     std::uint64_t& word = store_->slots[id_].word;
+    KVBM_YIELD("look for pins");
     std::uint64_t seen = load(word);
-    while (BlockSlot::generation(seen) == generation_ && BlockSlot::pins(seen) != 0) {
+    while ((BlockSlot::generation(seen) == generation_ || KVBM_PLANTED(AnyGeneration)) && BlockSlot::pins(seen) != 0) {
+      KVBM_YIELD("pin beside them");
       // acquire: sees what was registered; the generation in the same word says that it is still our block
       if (std::atomic_ref(word).compare_exchange_weak(seen, seen + 1, std::memory_order_acquire,
                                                       std::memory_order_relaxed)) {

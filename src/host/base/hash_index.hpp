@@ -55,9 +55,10 @@ class HashIndex {
   };
 
   HashIndex() = default;
-  /// Errors  std::bad_alloc.
-  explicit HashIndex(std::uint32_t most_ids)
-      : homes_(2 * std::uint64_t{most_ids} + 1), pairs_(static_cast<std::size_t>(homes_ + most_ids + 1)) {}
+  /// `present`: takes its memory at once, rather than where it is used. Errors  std::bad_alloc.
+  explicit HashIndex(std::uint32_t most_ids, bool present = false)
+      : homes_(2 * std::uint64_t{most_ids} + 1),
+        pairs_(static_cast<std::size_t>(homes_ + most_ids + 1), present ? static_cast<std::size_t>(homes_) : 0) {}
 
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
   [[nodiscard]] Reader reader() const noexcept { return {pairs_.data(), homes_}; }

@@ -21,7 +21,7 @@ class ZeroedArray {
 
  public:
   ZeroedArray() = default;
-  explicit ZeroedArray(std::size_t count) {
+  explicit ZeroedArray(std::size_t count, std::size_t present = 0) {
     if (count == 0) return;
     if (count > (SIZE_MAX - kAlign) / sizeof(T)) throw std::bad_alloc();
     const std::size_t bytes = count * sizeof(T);
@@ -30,6 +30,7 @@ class ZeroedArray {
     const auto address = (reinterpret_cast<std::uintptr_t>(memory_) + kAlign - 1) / kAlign * kAlign;
     data_ = reinterpret_cast<T*>(address);
     advise_huge_pages(address, bytes);
+    touch(address, present * sizeof(T));
   }
   ZeroedArray(ZeroedArray&& other) noexcept
       : memory_(std::exchange(other.memory_, nullptr)), data_(std::exchange(other.data_, nullptr)) {}
@@ -52,6 +53,11 @@ class ZeroedArray {
     const std::uintptr_t last = (address + bytes) / kHugePage * kHugePage;
     // A hint: where it is refused, small pages do as well.
     if (first < last) static_cast<void>(::madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE));
+  }
+
+  static void touch(std::uintptr_t address, std::size_t bytes) noexcept {
+    constexpr std::size_t kPage = 4096;
+    for (std::size_t byte = 0; byte < bytes; byte += kPage) *reinterpret_cast<volatile char*>(address + byte) = 0;
   }
 
   void* memory_ = nullptr;

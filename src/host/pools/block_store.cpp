@@ -18,6 +18,23 @@ ManagerId next_manager_id() noexcept {
   return {last.fetch_add(1, std::memory_order_relaxed) + 1};  // relaxed: only has to be unique
 }
 
+/// Fetches, ahead of a loop over blocks whose slots are at hand, the lines of the table that the loop will change.
+class PlacesAhead {
+ public:
+  PlacesAhead(const SlotTable& table, std::span<const BlockId> ids, bool wanted) noexcept
+      : table_(table), next_(wanted ? ids.data() : ids.data() + ids.size()), end_(ids.data() + ids.size()) {
+    for (std::uint32_t i = 0; i < kPlacesAhead; ++i) advance();
+  }
+  void advance() noexcept {
+    if (next_ != end_) table_.prefetch_place(*next_++);
+  }
+
+ private:
+  const SlotTable& table_;
+  const BlockId* next_;
+  const BlockId* end_;
+};
+
 /// Ends a tenancy: no weak block can pin the slot any more. Precondition: no pins.
 void next_generation(BlockSlot& slot) noexcept { store(slot.word, (load(slot.word) | BlockSlot::kPinMask) + 1); }
 
@@ -43,8 +60,7 @@ BlockStore::BlockStore(Options options)
   registry_->attach(*this);
 }
 
-/// Idle blocks go with the store, and with them the records that only they
-/// kept.
+/// Idle blocks go with the store, and with them the records that only they kept.
 BlockStore::~BlockStore() {
   registry_->detach(*this);
   if (!registry_->has_records()) return;
@@ -95,8 +111,10 @@ bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
     return false;
   }
   inactive_ -= static_cast<std::uint32_t>(ids.size());
+  PlacesAhead ahead(table_, ids, large_);
   for (const BlockId id : ids) {
     BlockSlot& slot = table_[id];
+    ahead.advance();
     table_.erase(id);
     watched = watched || (slot.flags & BlockSlot::kRecorded) != 0;
     slot.flags &= BlockSlot::kRecorded;  // until the registry has been told
@@ -144,7 +162,14 @@ std::optional<RunHold> BlockStore::allocate_run(std::uint32_t count, std::uint32
     }
   }
   if (watched) report_evicted({loan.ids + (count - evicted), evicted});
+  if (large_) prefetch_slots({loan.ids, count});
   return RunHold(*this, loan.ids, count, loan.capacity, RunHold::Kind::Mutable);
+}
+
+/// The caller is about to stage these.
+void BlockStore::prefetch_slots(std::span<const BlockId> ids) const noexcept {
+  constexpr std::size_t kMost = 64;  // more than that a core cannot have on the way
+  for (const BlockId id : ids.first(std::min(ids.size(), kMost))) __builtin_prefetch(&table_[id], 1);
 }
 
 std::optional<RunHold> BlockStore::allocate(std::uint32_t count) {
@@ -187,8 +212,7 @@ BlockId BlockStore::allocate_one() {
 bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
   if (slot.state == SlotState::Inactive) {
     store(slot.state, SlotState::Primary);
-    store(slot.word,
-          load(slot.word) + 1);  // a plain store: nobody can pin an idle block without the lock
+    store(slot.word, load(slot.word) + 1);  // a plain store: nobody can pin an idle block without the lock
     store(slot.run_holders, 1);
     return true;
   }
@@ -229,8 +253,7 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   // acquire: what other holders did with the page happened before it is reused
   const std::uint64_t word = load(slot.word, std::memory_order_acquire);
   if (BlockSlot::pins(word) == 1 && (slot.flags & BlockSlot::kWeakMade) == 0) {
-    store(slot.word,
-          word - 1);  // a plain store: the only pin is the one given up here
+    store(slot.word, word - 1);  // a plain store: the only pin is the one given up here
     return true;
   }
   return BlockSlot::pins(std::atomic_ref(slot.word).fetch_sub(1, std::memory_order_acq_rel)) == 1;
@@ -275,8 +298,7 @@ BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
 template <bool kByRun>
 void BlockStore::first_holder(BlockSlot& slot) noexcept {
   if constexpr (kByRun) store(slot.run_holders, 1);
-  store(slot.word,
-        load(slot.word) + 1);  // a plain store: nobody else knows the slot
+  store(slot.word, load(slot.word) + 1);  // a plain store: nobody else knows the slot
 }
 
 RunHold BlockStore::register_run(RunHold&& candidates) {
@@ -287,8 +309,10 @@ RunHold BlockStore::register_run(RunHold&& candidates) {
     MutexLock lock(mutex_);
     Chain rejected;
     BlockId before = kNoBlock;
+    PlacesAhead ahead(table_, run.ids(), large_);
     for (BlockId& id : std::span(run.ids_, run.size_)) {
       const BlockId candidate = id;
+      ahead.advance();
       const Settled settled = settle<true>(candidate);
       id = settled.id;
       if (settled.outcome == Outcome::Fresh) {
@@ -330,8 +354,7 @@ BlockId BlockStore::register_one(BlockId candidate) {
     ++counters_.registrations;
   }
   if (settled.outcome == Outcome::Fresh && announces_) {
-    SharedHold hold(*this,
-                    settled.id);  // lets go of the block if the registry throws
+    SharedHold hold(*this, settled.id);  // lets go of the block if the registry throws
     KVBM_TEST_POINT(RegisteredUnlocked);
     announce_one(hold.hash());
     static_cast<void>(std::move(hold).detach());

@@ -166,6 +166,7 @@ class BlockStore final : public StoreHead, public HashHolder {
   }
   bool take_blocks(std::span<BlockId> ids, std::uint32_t& evicted, bool& watched) KVBM_REQUIRES(mutex_);
   bool evict_into(std::span<BlockId> ids, bool& watched) KVBM_REQUIRES(mutex_);
+  void prefetch_slots(std::span<const BlockId> ids) const noexcept;
   void report_evicted(std::span<const BlockId> victims) noexcept KVBM_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<RunHold> allocate_run(std::uint32_t count, std::uint32_t& evicted);
 

@@ -12,7 +12,8 @@ namespace kvbm {
 class SlotTable {
  public:
   /// Errors  std::bad_alloc.
-  explicit SlotTable(std::uint32_t capacity) : capacity_(capacity), slots_(capacity), index_(capacity) {}
+  explicit SlotTable(std::uint32_t capacity)
+      : capacity_(capacity), slots_(capacity, capacity), index_(capacity, true) {}
 
   [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] BlockSlot* slots() const noexcept { return slots_.data(); }
@@ -55,6 +56,7 @@ class SlotTable {
       return false;
     });
   }
+  void prefetch_place(BlockId id) const noexcept { index_.reader().prefetch(lineage_tag(slots_[id].hash)); }
   void erase(BlockId id) noexcept { index_.erase(lineage_tag(slots_[id].hash), id); }
 
   /// See SlotView::find.

@@ -10,8 +10,7 @@ namespace kvbm {
 void RegistryState::attach(HashHolder& holder) {
   MutexLock lock(holders_mutex_);
   holders_.push_back(&holder);
-  holder_count_.store(holders_.size(),
-                      std::memory_order_relaxed);  // relaxed: a hint, see has_others()
+  holder_count_.store(holders_.size(), std::memory_order_relaxed);  // relaxed: a hint, see has_others()
 }
 
 void RegistryState::detach(HashHolder& holder) noexcept {
