@@ -21,10 +21,7 @@ class [[nodiscard]] LifecyclePin {
     std::swap(live_, other.live_);
     return *this;
   }
-  ~LifecyclePin() {
-    // relaxed: a count for gauges; the pin itself orders the release
-    if (live_) std::atomic_ref(hold_.slot().lifecycle_pins).fetch_sub(1, std::memory_order_relaxed);
-  }
+  ~LifecyclePin();
 
   [[nodiscard]] BlockId id() const noexcept { return hold_.id(); }
   [[nodiscard]] const SequenceHash& hash() const noexcept { return hold_.hash(); }

@@ -78,9 +78,10 @@ class Attachments {
 
   template <class A>
   Typed<A>& of_type() KVBM_REQUIRES(mutex_) {
-    std::unique_ptr<Any>& box = types_[std::type_index(typeid(A))];
-    if (box == nullptr) box = std::make_unique<Typed<A>>();
-    return static_cast<Typed<A>&>(*box);
+    const std::type_index type(typeid(A));
+    auto found = types_.find(type);
+    if (found == types_.end()) found = types_.emplace(type, std::make_unique<Typed<A>>()).first;
+    return static_cast<Typed<A>&>(*found->second);
   }
   template <class A>
   static Failure<AttachmentError> refuse(AttachmentError::Code code) {

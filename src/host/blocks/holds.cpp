@@ -19,6 +19,11 @@ void ExclusiveHold::release_slot() noexcept { store_of(*std::exchange(store_, nu
 
 void SharedHold::last_pin_dropped(StoreHead& store, BlockId id) noexcept { store_of(store).last_pin_dropped(id); }
 
+LifecyclePin::~LifecyclePin() {
+  // relaxed: a count for gauges; the pin itself orders the release
+  if (live_) std::atomic_ref(hold_.slot().lifecycle_pins).fetch_sub(1, std::memory_order_relaxed);
+}
+
 ManagerId LifecyclePin::manager_id() const noexcept { return store_of(*hold_.store_head()).id(); }
 
 std::size_t LifecyclePin::use_count() const noexcept { return kvbm::use_count(hold_); }
@@ -89,6 +94,7 @@ RunHold RunHold::split_off(std::uint32_t count) {
 }
 
 void RunHold::append(RunHold& tail) {
+  KVBM_ASSERT(&tail != this, "a run is appended to itself");
   if (tail.store_ == nullptr) return;
   if (store_ == nullptr) return swap(tail);
   store_of(*store_).append(*this, tail);

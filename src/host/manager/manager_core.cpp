@@ -78,10 +78,10 @@ Result<ManagerCore, InvalidOptions> ManagerCore::create(ManagerOptions options, 
   std::unique_ptr<EvictionBackend> backend = make_backend(options.eviction, options.registry->tracker());
   if (backend == nullptr) return fail(InvalidOptions{Code::BackendMissing, "custom eviction made no backend"});
 
+  std::string label = options.label.empty() ? tier_label : std::move(options.label);
   auto* store = new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication,
                                 options.reset_on_release, std::move(backend), options.registry->state()});
-  ManagerCore core(*store, *options.registry, options.duplication,
-                   options.label.empty() ? tier_label : std::move(options.label));
+  ManagerCore core(*store, *options.registry, options.duplication, std::move(label));
   if (options.metrics) options.metrics->register_source(core.source_);
   return core;
 }
