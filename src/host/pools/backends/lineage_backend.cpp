@@ -79,11 +79,11 @@ void LineageBackend<Leaves>::forget(BlockId block) noexcept {
     if (placeholder == nullptr) placeholder = placeholders_.add(hash.position(), fragment);
     if (placeholder != nullptr) {
       placeholder->children += links.children;
-      if (links.linked) {
+      if (links.linked && !placeholder->linked) {
         placeholder->linked = true;
         placeholder->parent_fragment = hash.parent_fragment();
+        return;
       }
-      return;
     }
   }
   if (links.linked) unlink(*slots_, block);
@@ -95,6 +95,8 @@ void LineageBackend<Leaves>::adopt_placeholder(BlockId block) noexcept {
   const SequenceHash& hash = slots_->hash(block);
   auto* placeholder = placeholders_.find(hash.position(), hash.fragment_for_child(hash.position() + 1));
   if (placeholder == nullptr) return;
+  // That of another block of this key, whose parent is not ours: it stays, and its children find it there.
+  if (placeholder->linked && placeholder->parent_fragment != hash.parent_fragment()) return;
   OrderLinks& links = slots_->links(block);
   links.children += placeholder->children;
   if (placeholder->linked) {
