@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -94,6 +95,19 @@ TEST(PagePattern, AShiftedPageIsWrongInEveryWord) {
     std::memcpy(pages.page(1).data() + kPageBytes - 16 * shift, pages.page(0).data(), 16 * shift);
     ASSERT_EQ(count_wrong_words(pages.page(1), 7), kPageWords) << "shift " << shift;
   }
+}
+
+TEST(PagePattern, NoHalfOfAWordOccursTwice) {
+  std::set<std::uint64_t> halves;
+
+  for (std::uint64_t seed = 0; seed < 64; ++seed) {
+    for (std::uint64_t index = 0; index < kPageWords; ++index) {
+      halves.insert(PagePattern(seed).word(index).low);
+      halves.insert(PagePattern(seed).word(index).high);
+    }
+  }
+
+  EXPECT_EQ(halves.size(), std::size_t{64} * kPageWords * 2);
 }
 
 TEST(PagePattern, AnySplitOverLanesWritesTheSamePage) {

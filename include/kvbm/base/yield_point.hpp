@@ -13,7 +13,8 @@ struct YieldPoint {
 };
 
 /// Set on the threads that the explorer runs; returns when the thread may make the step.
-inline constinit thread_local void (*yield_hook)(const YieldPoint&) = nullptr;
+using YieldHook = void (*)(const YieldPoint&);
+inline constinit thread_local YieldHook yield_hook = nullptr;
 
 inline void yield(const char* step) {
   if (yield_hook != nullptr) yield_hook({step});
@@ -27,9 +28,9 @@ void yield_until(const char* step, const Condition& condition) {
 
 enum class PlantedBug {
   None,
-  ReleaseUnseen,      // the last drop releases without looking whether the block was pinned again
-  StoreDespiteWeak,   // a run's last drop takes the short way although a weak block may pin meanwhile
-  AnyGeneration,      // a weak block pins whatever is in its slot by now
+  ReleaseUnseen,     // the last drop releases without looking whether the block was pinned again
+  StoreDespiteWeak,  // a run's last drop takes the short way although a weak block may pin meanwhile
+  AnyGeneration,     // a weak block pins whatever is in its slot by now
 };
 inline PlantedBug planted_bug = PlantedBug::None;
 

@@ -1,9 +1,14 @@
 #include "src/host/base/lock_order.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "kvbm/base/assert.hpp"
@@ -11,19 +16,38 @@
 namespace kvbm::lock_order {
 namespace {
 
+/// Memory past operator new: the check shows in no count of allocations, nor does it fail where those are made to.
+template <class T>
+struct Malloc {
+  using value_type = T;
+  Malloc() = default;
+  template <class U>
+  Malloc(const Malloc<U>& /*other*/) noexcept {}
+  [[nodiscard]] T* allocate(std::size_t count) const {
+    if (void* const memory = std::malloc(count * sizeof(T))) return static_cast<T*>(memory);
+    throw std::bad_alloc();
+  }
+  void deallocate(T* memory, std::size_t /*count*/) const noexcept { std::free(memory); }
+  friend bool operator==(const Malloc&, const Malloc&) = default;
+};
+
+using Locks = std::set<const void*, std::less<>, Malloc<const void*>>;
+using InnerByOuter = std::map<const void*, Locks, std::less<>, Malloc<std::pair<const void* const, Locks>>>;
+
 struct Graph {
   std::mutex mutex;
-  std::map<const void*, std::set<const void*>> taken_inside;  // outer -> inner
+  InnerByOuter taken_inside;
 };
 
 Graph& graph() {
-  static Graph* const instance = new Graph;  // outlives all threads
+  alignas(Graph) static std::byte memory[sizeof(Graph)];
+  static Graph* const instance = new (memory) Graph;  // outlives all threads
   return *instance;
 }
 
-thread_local std::vector<const void*> held;
+thread_local std::vector<const void*, Malloc<const void*>> held;
 
-bool reaches(const Graph& graph, const void* from, const void* to, std::set<const void*>& seen) {
+bool reaches(const Graph& graph, const void* from, const void* to, Locks& seen) {
   if (from == to) return true;
   const auto found = graph.taken_inside.find(from);
   if (!seen.insert(from).second || found == graph.taken_inside.end()) return false;
@@ -37,7 +61,7 @@ void acquired(const void* mutex) noexcept {
   if (!held.empty()) {
     std::lock_guard lock(graph().mutex);
     for (const void* outer : held) {
-      std::set<const void*> seen;
+      Locks seen;
       KVBM_ASSERT(!reaches(graph(), mutex, outer, seen), "locks are taken in both orders");
       graph().taken_inside[outer].insert(mutex);
     }

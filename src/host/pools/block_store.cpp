@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kvbm/base/assert.hpp"
+#include "kvbm/base/yield_point.hpp"
 #include "src/host/base/test_points.hpp"
 
 namespace kvbm {
@@ -36,7 +37,11 @@ class PlacesAhead {
 };
 
 /// Ends a tenancy: no weak block can pin the slot any more. Precondition: no pins.
-void next_generation(BlockSlot& slot) noexcept { store(slot.word, (load(slot.word) | BlockSlot::kPinMask) + 1); }
+void next_generation(BlockSlot& slot) noexcept {
+  const std::uint64_t word = load(slot.word);
+  KVBM_YIELD("end a tenancy");
+  store(slot.word, (word | BlockSlot::kPinMask) + 1);
+}
 
 }  // namespace
 
@@ -237,10 +242,12 @@ bool BlockStore::hold_by_pin(BlockSlot& slot) noexcept {
 void BlockStore::add_pin(BlockSlot& slot) noexcept {
   // relaxed: ordered by the lock; from zero nobody else can change it
   if (BlockSlot::pins(load(slot.word)) != 0) {
+    KVBM_YIELD("pin beside others");
     const std::uint64_t before = std::atomic_ref(slot.word).fetch_add(1, std::memory_order_relaxed);
     if (BlockSlot::pins(before) == 0) ++counters_.rescued_from_release;
     return;
   }
+  KVBM_YIELD("rescue");
   store(slot.word, load(slot.word) + 1);
   ++counters_.rescued_from_release;
 }
@@ -252,10 +259,12 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   if (runs != 0) return false;
   // acquire: what other holders did with the page happened before it is reused
   const std::uint64_t word = load(slot.word, std::memory_order_acquire);
-  if (BlockSlot::pins(word) == 1 && (slot.flags & BlockSlot::kWeakMade) == 0) {
+  if (BlockSlot::pins(word) == 1 && ((slot.flags & BlockSlot::kWeakMade) == 0 || KVBM_PLANTED(StoreDespiteWeak))) {
+    KVBM_YIELD("unpin by a store");
     store(slot.word, word - 1);  // a plain store: the only pin is the one given up here
     return true;
   }
+  KVBM_YIELD("unpin for all runs");
   return BlockSlot::pins(std::atomic_ref(slot.word).fetch_sub(1, std::memory_order_acq_rel)) == 1;
 }
 
@@ -458,9 +467,10 @@ RunHold BlockStore::match(std::span<const SequenceHash> hashes) {
   std::uint32_t count = 0;
   {
     MutexLock lock(mutex_);
+    const bool hits = !hashes.empty() && table_.find(hashes.front()) != kNoBlock;
+    if (hits) loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));  // may throw, so before any count
     counters_.match_hashes_requested += hashes.size();
-    if (hashes.empty() || table_.find(hashes.front()) == kNoBlock) return RunHold(RunHold::Kind::Shared);
-    loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));
+    if (!hits) return RunHold(RunHold::Kind::Shared);
     {
       Awakened awakened(*this, loan.ids);
       look_up(hashes, [&](std::uint32_t i, BlockId id) {
@@ -602,6 +612,7 @@ BlockId BlockStore::upgrade(const SequenceHash& hash, BlockId id, std::uint32_t 
   BlockSlot& slot = table_[id];
   const SlotState state = load(slot.state);  // the slot may be somebody's to stage by now
   const bool registered = state == SlotState::Inactive || state == SlotState::Primary;
+  KVBM_YIELD("compare generations");
   if (!registered || BlockSlot::generation(load(slot.word)) != generation) return pin_hash(hash);
   if (hold_by_pin(slot)) idle_erase({&id, 1});
   return id;
@@ -637,6 +648,7 @@ void BlockStore::release_unpinned(BlockId id, IdleBatch& idle, HashBatch& given_
     const BlockId primary = slot.links.parent - 1;
     depart(id);
     --duplicates_;
+    KVBM_YIELD("unpin the primary");
     // acq_rel: as for a guard
     const std::uint64_t before = std::atomic_ref(table_[primary].word).fetch_sub(1, std::memory_order_acq_rel);
     if (BlockSlot::pins(before) == 1) release_unpinned(primary, idle, given_up);
@@ -697,7 +709,8 @@ void BlockStore::last_pin_dropped(BlockId id) noexcept {
   mutex_.lock();
   BlockSlot& slot = table_[id];
   // acquire: sees what other holders did with the page
-  const bool unpinned = BlockSlot::pins(load(slot.word, std::memory_order_acquire)) == 0;
+  const bool unpinned = BlockSlot::pins(load(slot.word, std::memory_order_acquire)) == 0 || KVBM_PLANTED(ReleaseUnseen);
+  KVBM_YIELD("release");
   if (unpinned && load(slot.state) == SlotState::Primary && !reset_when_released(slot)) {
     store(slot.state, SlotState::Inactive);
     idle_insert({&id, 1});
@@ -846,6 +859,7 @@ void BlockStore::dissolve(RunHold& run) noexcept {
     if (run.kind_ != RunHold::Kind::Shared || id == kNoBlock) continue;
     BlockSlot& slot = table_[id];
     store(slot.run_holders, slot.run_holders - 1);
+    KVBM_YIELD("leave a run");
     // relaxed: the hold goes on. The last run's shared pin simply becomes the guard's.
     if (slot.run_holders != 0) std::atomic_ref(slot.word).fetch_add(1, std::memory_order_relaxed);
   }
@@ -943,7 +957,7 @@ void BlockStore::check_invariants() const {
     KVBM_ASSERT(!free[id], "a block is in the reset pool twice");
     free[id] = true;
   }
-  std::size_t inactive = 0, registered = 0, duplicates = 0;
+  std::size_t inactive = 0, ordered = 0, registered = 0, duplicates = 0;
   for (BlockId id = 0; id < table_.capacity(); ++id) {
     const BlockSlot& slot = table_[id];
     const std::uint32_t pins = BlockSlot::pins(load(slot.word));
@@ -955,8 +969,9 @@ void BlockStore::check_invariants() const {
       ++registered;
     }
     if (state == SlotState::Inactive) {
-      KVBM_ASSERT(pins == 0 && slot.links.held, "an idle block is held or in no eviction order");
+      KVBM_ASSERT(pins == 0, "an idle block is held");
       ++inactive;
+      ordered += slot.links.held ? 1 : 0;
     } else if (state == SlotState::Primary || state == SlotState::Duplicate) {
       KVBM_ASSERT(!slot.links.held, "a block in use can be evicted");
       KVBM_ASSERT(pins > 0 && pins >= (slot.run_holders != 0 ? 1u : 0u), "a block in use has no holder");
@@ -970,6 +985,8 @@ void BlockStore::check_invariants() const {
     }
   }
   KVBM_ASSERT(inactive == inactive_ && inactive == backend_->size(), "the eviction order lost count");
+  const bool keeps_marks = ordered != 0;  // a user's order need not
+  KVBM_ASSERT(!keeps_marks || ordered == inactive, "an idle block is in no eviction order");
   KVBM_ASSERT(registered == table_.size(), "the table lost count");
   KVBM_ASSERT(duplicates == duplicates_, "duplicates were miscounted");
 }

@@ -38,7 +38,9 @@ RegistrationRecord& RegistryState::find_or_make(Shard& shard, const SequenceHash
     shard.index_capacity = larger;
   }
   if (shard.unused.empty()) {
-    shard.unused.reserve(shard.records.size() + 1);  // so that giving the record back cannot fail
+    if (shard.unused.capacity() <= shard.records.size()) {
+      shard.unused.reserve(2 * shard.records.size() + 16);  // so that giving the record back cannot fail
+    }
     shard.records.emplace_back();
     shard.unused.push_back(static_cast<std::uint32_t>(shard.records.size() - 1));
   }
