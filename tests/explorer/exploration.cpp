@@ -96,25 +96,29 @@ void execute(const Scenario& scenario, Scheduler& scheduler, Turns& turns) {
 // ---- in the child ----
 
 int report_to = -1;
-std::uint64_t executions = 0;
+std::size_t executions = 0;
 const Scheduler* under_way = nullptr;
 
-void say(const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t written = ::write(report_to, text.data() + done, text.size() - done);
-    if (written <= 0) return;
-    done += static_cast<std::size_t>(written);
-  }
+/// snprintf and write, so that it can be called where memory cannot be allocated.
+template <class... Values>
+void say(const char* format, Values... values) {
+  char text[128];
+  const int size = std::snprintf(text, sizeof text, format, values...);
+  if (size > 0)
+    static_cast<void>(!::write(report_to, text, std::min<std::size_t>(static_cast<std::size_t>(size), 127)));
 }
 
 void say_how() {
   const Scheduler* failed = std::exchange(under_way, nullptr);
   if (failed == nullptr) return;
-  say(failed->steps() + "executions: " + std::to_string(executions) + "\nschedule: " + to_text(failed->schedule()) +
-      "\n");
+  for (const Scheduler::Step& step : failed->steps()) {
+    say("%*s%zu: %s\n", static_cast<int>(step.thread * 24), "", step.thread, step.what);
+  }
+  say("executions: %zu\nschedule:", executions);
+  for (const Scheduler::Step& step : failed->steps()) say(" %zu", step.thread);
+  say("%s", "\n");
 }
 
-/// An assertion aborts in the middle of ordinary code, so that more can be done here than in other handlers.
 void on_signal(int) {
   say_how();
   ::_exit(1);
@@ -130,7 +134,7 @@ void on_signal(int) {
     make(scheduler);
     under_way = nullptr;
   }
-  say("executions: " + std::to_string(executions) + "\n");
+  say("executions: %zu\n", executions);
   std::exit(0);
 }
 
@@ -152,7 +156,7 @@ Exploration understood(const std::string& text, bool failed) {
       result.executions = std::stoull(line.substr(12));
       continue;
     }
-    if (line.starts_with("schedule: ")) result.failing = to_schedule(line.substr(10));
+    if (line.starts_with("schedule:")) result.failing = to_schedule(line.substr(9));
     result.report += line + '\n';
   }
   return result;
@@ -207,7 +211,10 @@ Schedule to_schedule(const std::string& text) {
 
 std::string to_text(const Schedule& schedule) {
   std::string text;
-  for (const std::size_t thread : schedule) text += (text.empty() ? "" : " ") + std::to_string(thread);
+  for (const std::size_t thread : schedule) {
+    if (!text.empty()) text += ' ';
+    text += std::to_string(thread);
+  }
   return text;
 }
 

@@ -120,18 +120,4 @@ std::size_t Scheduler::choose(std::size_t last) {
 
 void Scheduler::hand_over(std::size_t next) { (next == kNobody ? all_done_ : workers_[next].turn).release(); }
 
-Schedule Scheduler::schedule() const {
-  Schedule schedule;
-  for (const Step& step : steps_) schedule.push_back(step.thread);
-  return schedule;
-}
-
-std::string Scheduler::steps() const {
-  std::string text;
-  for (const Step& step : steps_) {
-    text += std::string(step.thread * 24, ' ') + std::to_string(step.thread) + ": " + step.what + '\n';
-  }
-  return text;
-}
-
 }  // namespace kvbm::test

@@ -6,7 +6,6 @@
 #include <optional>
 #include <semaphore>
 #include <span>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -83,9 +82,12 @@ class Scheduler {
   /// Runs script i on thread i, all to their ends.
   void run(std::span<const std::function<void()>> scripts, Turns& turns);
 
-  /// The execution under way, or the last one: as numbers, and as a list of steps to read.
-  [[nodiscard]] Schedule schedule() const;
-  [[nodiscard]] std::string steps() const;
+  struct Step {
+    std::size_t thread;
+    const char* what;
+  };
+  /// Of the execution under way, or of the last one.
+  [[nodiscard]] std::span<const Step> steps() const { return steps_; }
 
  private:
   struct Worker {
@@ -93,10 +95,6 @@ class Scheduler {
     YieldPoint point{};  // where it stands
     bool done = true;
     std::thread thread;
-  };
-  struct Step {
-    std::size_t thread;
-    const char* what;
   };
   static constexpr std::size_t kMostSteps = 10'000;
 

@@ -45,7 +45,8 @@ class Gate {
   /// Returns once a thread is held.
   void wait_until_held() {
     std::unique_lock lock(gates().mutex);
-    wait_for(lock, [&] { return stage_ != Stage::Vacant; }, "no thread came to the gate");
+    wait_for(
+        lock, [&] { return stage_ != Stage::Vacant; }, "no thread came to the gate");
   }
 
   /// Lets the held thread go on.
@@ -76,7 +77,8 @@ class Gate {
     Gate& gate = **found;
     gate.stage_ = Stage::Held;
     gates().changed.notify_all();
-    wait_for(lock, [&] { return gate.open_; }, "nobody opened the gate");
+    wait_for(
+        lock, [&] { return gate.open_; }, "nobody opened the gate");
     gate.stage_ = Stage::Passed;
     gates().changed.notify_all();
   }

@@ -34,13 +34,13 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void lock() noexcept KVBM_ACQUIRE() {
+    record_acquired();  // first, so that a deadlock is reported rather than waited for
     KVBM_YIELD_UNTIL("lock", word_.load(std::memory_order_relaxed) == kFree);
     int expected = kFree;
     // acquire: sees all that the last holder wrote
     if (!word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) {
       lock_contended();
     }
-    record_acquired();
   }
   void unlock() noexcept KVBM_RELEASE() {
     record_released();

@@ -71,8 +71,8 @@ class BlockManager {
   /// Makes blocks findable, all at once. The result has the same order and size; where a hash was registered already,
   /// DuplicationPolicy decides: Allow keeps the block as a duplicate, Reject returns the one that has the hash.
   /// Precondition: the blocks are this manager's.
-  /// Errors  what the registry's hook throws, or std::bad_alloc for it: the blocks are registered then, and idle, and the
-  ///         hook has not run for the rest of them.
+  /// Errors  what the registry's hook throws, or std::bad_alloc for it: the blocks are registered then, and idle, and
+  ///         the hook has not run for the rest of them.
   [[nodiscard]] BlockRun<ImmutableBlock<Tier>> register_blocks(BlockRun<CompleteBlock<Tier>> blocks) const {
     return BlockRun<ImmutableBlock<Tier>>([&] { return core_.register_blocks(std::move(blocks.hold_)); });
   }

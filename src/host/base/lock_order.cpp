@@ -22,7 +22,7 @@ struct Malloc {
   using value_type = T;
   Malloc() = default;
   template <class U>
-  Malloc(const Malloc<U>& /*other*/) noexcept {}
+  Malloc(const Malloc<U>& /*other*/) noexcept {}  // NOLINT(google-explicit-constructor): allocators convert
   [[nodiscard]] T* allocate(std::size_t count) const {
     if (void* const memory = std::malloc(count * sizeof(T))) return static_cast<T*>(memory);
     throw std::bad_alloc();

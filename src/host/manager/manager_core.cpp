@@ -78,7 +78,7 @@ Result<ManagerCore, InvalidOptions> ManagerCore::create(ManagerOptions options, 
   std::unique_ptr<EvictionBackend> backend = make_backend(options.eviction, options.registry->tracker());
   if (backend == nullptr) return fail(InvalidOptions{Code::BackendMissing, "custom eviction made no backend"});
 
-  std::string label = options.label.empty() ? tier_label : std::move(options.label);
+  std::string label = options.label.empty() ? tier_label : options.label;  // before the store, since it may throw
   auto* store = new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication,
                                 options.reset_on_release, std::move(backend), options.registry->state()});
   ManagerCore core(*store, *options.registry, options.duplication, std::move(label));
@@ -98,7 +98,7 @@ ManagerCore::ManagerCore(BlockStore& store, BlockRegistry registry, DuplicationP
 
 ManagerCore::ManagerCore(ManagerCore&& other) noexcept
     : store_(std::exchange(other.store_, nullptr)),
-      registry_(other.registry_),
+      registry_(std::move(other.registry_)),
       duplication_(other.duplication_),
       source_(std::move(other.source_)) {}
 
@@ -106,7 +106,7 @@ ManagerCore& ManagerCore::operator=(ManagerCore&& other) noexcept {
   if (this != &other) {
     close();
     store_ = std::exchange(other.store_, nullptr);
-    registry_ = other.registry_;
+    registry_ = std::move(other.registry_);
     duplication_ = other.duplication_;
     source_ = std::move(other.source_);
   }

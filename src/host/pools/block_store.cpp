@@ -240,15 +240,17 @@ bool BlockStore::hold_by_pin(BlockSlot& slot) noexcept {
 /// Pins a slot in use. One without pins is on its way out: its last holder is about to lock the store and will find it
 /// taken again.
 void BlockStore::add_pin(BlockSlot& slot) noexcept {
-  // relaxed: ordered by the lock; from zero nobody else can change it
-  if (BlockSlot::pins(load(slot.word)) != 0) {
+  // acquire: the plain store of a rescue ends the chain of drops that the next last drop would read from; from zero
+  // nobody else can change the word
+  const std::uint64_t word = load(slot.word, std::memory_order_acquire);
+  if (BlockSlot::pins(word) != 0) {
     KVBM_YIELD("pin beside others");
     const std::uint64_t before = std::atomic_ref(slot.word).fetch_add(1, std::memory_order_relaxed);
     if (BlockSlot::pins(before) == 0) ++counters_.rescued_from_release;
     return;
   }
   KVBM_YIELD("rescue");
-  store(slot.word, load(slot.word) + 1);
+  store(slot.word, word + 1);
   ++counters_.rescued_from_release;
 }
 
@@ -392,7 +394,7 @@ void BlockStore::announce(BlockId first) {
 
 void BlockStore::announce_one(const SequenceHash& hash) {
   if (announce_simply()) return registry_->tracker()->touch(hash);
-  if (registry_->has_others() && registry_->live_elsewhere(hash, this)) return;
+  if (!registry_->has_hook() && registry_->live_elsewhere(hash, this)) return;
   registry_->became_registered(hash);
 }
 
@@ -473,7 +475,7 @@ RunHold BlockStore::match(std::span<const SequenceHash> hashes) {
     if (!hits) return RunHold(RunHold::Kind::Shared);
     {
       Awakened awakened(*this, loan.ids);
-      look_up(hashes, [&](std::uint32_t i, BlockId id) {
+      look_up(hashes, [&](std::uint32_t i, BlockId id) KVBM_NO_THREAD_SAFETY_ANALYSIS {
         if (id == kNoBlock) return false;
         loan.ids[i] = id;
         count = i + 1;
@@ -508,7 +510,7 @@ RunHold BlockStore::match_scattered(std::span<const SequenceHash> hashes) {
     std::uint32_t hits = 0;
     {
       Awakened awakened(*this, loan.ids);
-      look_up(hashes, [&](std::uint32_t i, BlockId id) {
+      look_up(hashes, [&](std::uint32_t i, BlockId id) KVBM_NO_THREAD_SAFETY_ANALYSIS {
         loan.ids[i] = id;
         if (id == kNoBlock) return true;
         ++hits;
@@ -542,7 +544,7 @@ RunHold BlockStore::scan(std::span<const SequenceHash> hashes, bool touch) {
     loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));
     {
       Awakened awakened(*this, loan.ids);
-      look_up(hashes, [&](std::uint32_t, BlockId id) {
+      look_up(hashes, [&](std::uint32_t, BlockId id) KVBM_NO_THREAD_SAFETY_ANALYSIS {
         if (id == kNoBlock || (table_[id].flags & BlockSlot::kScanned) != 0) return true;
         table_[id].flags |= BlockSlot::kScanned;
         loan.ids[count] = id;
@@ -724,7 +726,8 @@ void BlockStore::release_last_pin(BlockId id) noexcept {
   const BlockSlot& slot = table_[id];
   const SlotState state = load(slot.state);  // the slot may be somebody's to stage by now
   const bool registered = state == SlotState::Primary || state == SlotState::Duplicate;
-  if (registered && BlockSlot::pins(load(slot.word)) == 0) {
+  // acquire: as before; another holder may have reached zero since
+  if (registered && BlockSlot::pins(load(slot.word, std::memory_order_acquire)) == 0) {
     IdleBatch idle;
     HashBatch given_up;
     release_unpinned(id, idle, given_up);

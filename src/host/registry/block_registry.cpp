@@ -34,7 +34,7 @@ std::optional<Registration> BlockRegistry::find(const SequenceHash& hash, bool t
   return found;
 }
 
-Registration BlockRegistry::transfer_registration(const SequenceHash& hash) const { return state_->reference(hash); }
+Registration BlockRegistry::transfer_registration(const SequenceHash& hash) const { return state_->transfer(hash); }
 
 std::vector<std::pair<SequenceHash, bool>> BlockRegistry::check_presence_any(std::span<const SequenceHash> hashes,
                                                                              std::span<const TierKey> tiers) const {

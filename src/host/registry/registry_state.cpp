@@ -27,7 +27,8 @@ bool RegistryState::any_holds(const SequenceHash& hash, const HashHolder* except
 
 std::uint32_t RegistryState::find_record(Shard& shard, const SequenceHash& hash) const {
   if (shard.live == 0) return kNone;
-  return shard.index.find(lineage_tag(hash), kNone, [&](std::uint32_t id) { return shard.records[id].hash == hash; });
+  const auto same = [&](std::uint32_t id) KVBM_NO_THREAD_SAFETY_ANALYSIS { return shard.records[id].hash == hash; };
+  return shard.index.find(lineage_tag(hash), kNone, same);
 }
 
 RegistrationRecord& RegistryState::find_or_make(Shard& shard, const SequenceHash& hash) {
@@ -50,6 +51,7 @@ RegistrationRecord& RegistryState::find_or_make(Shard& shard, const SequenceHash
   shard.unused.pop_back();
   record.hash = hash;
   record.references = 0;
+  record.announced = false;
   shard.index.find_or_insert(lineage_tag(hash), id, kNone, [](std::uint32_t) { return false; });
   ++shard.live;
   // Counted before the stores are told: one that gains the hash unseen by watch() has the count in view, since it takes
@@ -86,8 +88,13 @@ bool RegistryState::live_elsewhere(const SequenceHash& hash, const HashHolder* h
 }
 
 void RegistryState::became_registered(const SequenceHash& hash) {
-  if (options_.on_registered) options_.on_registered(reference(hash));
-  if (options_.tracker) options_.tracker->touch(hash);
+  bool first = true;
+  if (has_hook()) {
+    const Registration registration = claim(hash, first);
+    if (first) announce(registration);
+  } else {
+    options_.tracker->touch(hash);
+  }
 }
 
 void RegistryState::given_up(const SequenceHash& hash) noexcept {
@@ -97,13 +104,33 @@ void RegistryState::given_up(const SequenceHash& hash) noexcept {
   if (const std::uint32_t id = find_record(shard, hash); id != kNone) remains = remove_if_dead(shard, id);
 }
 
-Registration RegistryState::reference(const SequenceHash& hash) { return reference(hash, nullptr); }
-
-Registration RegistryState::reference(const SequenceHash& hash, bool* is_new) {
+Registration RegistryState::reference(const SequenceHash& hash) {
   Shard& shard = shard_of(hash);
   MutexLock lock(shard.mutex);
-  if (is_new != nullptr) *is_new = find_record(shard, hash) == kNone && !any_holds(hash, nullptr);
   RegistrationRecord& record = find_or_make(shard, hash);
+  ++record.references;
+  return handle(record);
+}
+
+/// With a hook each registered hash has a record, which knows whether the hook has run; without one, a hash is new if
+/// there is neither a record nor a block.
+Registration RegistryState::claim(const SequenceHash& hash, bool& first) {
+  Shard& shard = shard_of(hash);
+  MutexLock lock(shard.mutex);
+  const bool known = !has_hook() && (find_record(shard, hash) != kNone || any_holds(hash, nullptr));
+  RegistrationRecord& record = find_or_make(shard, hash);
+  const bool announced = std::exchange(record.announced, true);
+  first = has_hook() ? !announced : !known;
+  ++record.references;
+  return handle(record);
+}
+
+Registration RegistryState::transfer(const SequenceHash& hash) {
+  Shard& shard = shard_of(hash);
+  MutexLock lock(shard.mutex);
+  const bool unknown = find_record(shard, hash) == kNone && !any_holds(hash, nullptr);
+  RegistrationRecord& record = find_or_make(shard, hash);
+  if (unknown) record.announced = true;  // of a known hash, the store that published it may be about to announce it
   ++record.references;
   return handle(record);
 }
@@ -118,17 +145,21 @@ std::vector<Registration> RegistryState::register_hashes(std::span<const Sequenc
   std::vector<std::size_t> fresh;
   registrations.reserve(hashes.size());
   for (const SequenceHash& hash : hashes) {
-    bool is_new = false;
-    registrations.push_back(reference(hash, &is_new));
-    if (is_new) fresh.push_back(registrations.size() - 1);
+    bool first = false;
+    registrations.push_back(claim(hash, first));
+    if (first) fresh.push_back(registrations.size() - 1);
   }
   for (const std::size_t i : fresh) announce(registrations[i]);  // once all of them are to be found
   return registrations;
 }
 
 std::optional<Registration> RegistryState::find(const SequenceHash& hash) {
-  if (!is_registered(hash)) return std::nullopt;
-  return reference(hash);
+  Shard& shard = shard_of(hash);
+  MutexLock lock(shard.mutex);
+  if (find_record(shard, hash) == kNone && !any_holds(hash, nullptr)) return std::nullopt;
+  RegistrationRecord& record = find_or_make(shard, hash);
+  ++record.references;
+  return handle(record);
 }
 
 void RegistryState::add_reference(RegistrationRecord& record) noexcept {

@@ -34,6 +34,7 @@ class HashHolder {
 struct RegistrationRecord {
   SequenceHash hash;
   std::size_t references = 0;  // handles and weak blocks; under the shard's mutex
+  bool announced = false;      // the hook has run for it; under the shard's mutex
   std::unique_ptr<Attachments> attachments;
   Mutex callbacks_mutex;
   std::vector<std::function<void(const SequenceHash&)>> callbacks KVBM_GUARDED_BY(callbacks_mutex);
@@ -70,6 +71,8 @@ class RegistryState : public std::enable_shared_from_this<RegistryState> {
 
   // For handles.
   [[nodiscard]] Registration reference(const SequenceHash& hash);
+  /// A handle of a hash that counts as announced without hook and count.
+  [[nodiscard]] Registration transfer(const SequenceHash& hash);
   [[nodiscard]] std::vector<Registration> register_hashes(std::span<const SequenceHash> hashes);
   [[nodiscard]] std::optional<Registration> find(const SequenceHash& hash);
   void add_reference(RegistrationRecord& record) noexcept;
@@ -100,7 +103,8 @@ class RegistryState : public std::enable_shared_from_this<RegistryState> {
   [[nodiscard]] Shard& shard_of(const SequenceHash& hash) const noexcept {
     return shards_[(lineage_tag(hash) * 0x9E37'79B9u) >> 28];
   }
-  [[nodiscard]] Registration reference(const SequenceHash& hash, bool* is_new);
+  /// A handle of a registration made by hand or by a store. `first`: hook and count are the caller's to run.
+  [[nodiscard]] Registration claim(const SequenceHash& hash, bool& first);
   void announce(const Registration& registration);
   [[nodiscard]] std::uint32_t find_record(Shard& shard, const SequenceHash& hash) const KVBM_REQUIRES(shard.mutex);
   RegistrationRecord& find_or_make(Shard& shard, const SequenceHash& hash) KVBM_REQUIRES(shard.mutex);
