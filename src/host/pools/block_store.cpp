@@ -105,9 +105,6 @@ void BlockStore::report_given_up(HashBatch& given_up) noexcept {
   --reporting_;
 }
 
-// Allocation
-// -----------------------------------------------------------------------------------------------------------
-
 bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
   const std::size_t got = backend_->evict(ids);
   if (got < ids.size()) {
@@ -210,9 +207,6 @@ BlockId BlockStore::allocate_one() {
   return id;
 }
 
-// Holding a registered block
-// ---------------------------------------------------------------------------------------------
-
 /// One more run holds the slot. Returns whether it was idle; the caller then takes it out of the eviction order.
 bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
   if (slot.state == SlotState::Inactive) {
@@ -269,9 +263,6 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   KVBM_YIELD("unpin for all runs");
   return BlockSlot::pins(std::atomic_ref(slot.word).fetch_sub(1, std::memory_order_acq_rel)) == 1;
 }
-
-// Registration
-// -----------------------------------------------------------------------------------------------------------
 
 /// Makes a staged block findable, or a duplicate, or notes that it is not wanted. Returns the block that the caller
 /// then holds.
@@ -397,9 +388,6 @@ void BlockStore::announce_one(const SequenceHash& hash) {
   if (!registry_->has_hook() && registry_->live_elsewhere(hash, this)) return;
   registry_->became_registered(hash);
 }
-
-// Look-up
-// ----------------------------------------------------------------------------------------------------------------
 
 /// look_up() for large pools: the table's lines and the slots are fetched ahead.
 template <class Found>
@@ -620,9 +608,6 @@ BlockId BlockStore::upgrade(const SequenceHash& hash, BlockId id, std::uint32_t 
   return id;
 }
 
-// Release
-// ----------------------------------------------------------------------------------------------------------------
-
 void BlockStore::depart(BlockId id) noexcept {
   BlockSlot& slot = table_[id];
   store(slot.state, SlotState::Unregistered);
@@ -772,9 +757,6 @@ BlockStore::Drained BlockStore::drain_inactive() noexcept {
   return drained;
 }
 
-// Guards
-// -----------------------------------------------------------------------------------------------------------------
-
 void BlockStore::set_reset_on_release(BlockId id, bool reset) noexcept {
   MutexLock lock(mutex_);
   std::uint8_t& flags = table_[id].flags;
@@ -870,9 +852,6 @@ void BlockStore::dissolve(RunHold& run) noexcept {
   run.forget();
   mutex_.unlock();
 }
-
-// Scraping and the registry's view
-// -----------------------------------------------------------------------------------------
 
 std::uint32_t BlockStore::available() const noexcept {
   MutexLock lock(mutex_);
