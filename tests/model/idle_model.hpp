@@ -9,26 +9,10 @@
 #include <utility>
 
 #include "kvbm/pools/eviction_options.hpp"
-#include "kvbm/registry/frequency_tracker.hpp"
+#include "tests/support/exact_tracker.hpp"
 #include "tests/support/lineage_model.hpp"
 
 namespace kvbm::test {
-
-/// Counts every use, for ever.
-class ExactTracker final : public FrequencyTracker {
- public:
-  using FrequencyTracker::touch;
-  void touch(std::span<const SequenceHash> hashes) noexcept override {
-    for (const SequenceHash& hash : hashes) ++counts_[hash];
-  }
-  [[nodiscard]] std::uint32_t count(SequenceHash hash) const noexcept override {
-    const auto found = counts_.find(hash);
-    return found == counts_.end() ? 0 : found->second;
-  }
-
- private:
-  std::map<SequenceHash, std::uint32_t> counts_;
-};
 
 /// The order of idle blocks, as simply as it can be said.
 class IdleModel {

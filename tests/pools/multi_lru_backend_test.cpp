@@ -8,30 +8,15 @@
 
 #include "kvbm/registry/frequency_sketch.hpp"
 #include "tests/support/backend_bench.hpp"
+#include "tests/support/exact_tracker.hpp"
 #include "tests/support/managers.hpp"
 
 namespace kvbm {
 namespace {
 
+using test::ExactTracker;
 using test::hash;
 using Ids = std::vector<BlockId>;
-
-/// Says what it is told to say.
-class SetTracker final : public FrequencyTracker {
- public:
-  using FrequencyTracker::touch;
-  void touch(std::span<const SequenceHash> hashes) noexcept override {
-    for (const SequenceHash& hash : hashes) ++counts_[hash];
-  }
-  [[nodiscard]] std::uint32_t count(SequenceHash hash) const noexcept override {
-    const auto found = counts_.find(hash);
-    return found == counts_.end() ? 0 : found->second;
-  }
-  void set(SequenceHash hash, std::uint32_t count) { counts_[hash] = count; }
-
- private:
-  std::unordered_map<SequenceHash, std::uint32_t> counts_;
-};
 
 void touch(FrequencyTracker& tracker, const SequenceHash& hash, int times) {
   for (int i = 0; i < times; ++i) tracker.touch(hash);
@@ -46,7 +31,7 @@ class MultiLruBackendTest : public testing::Test {
     bench_.insert(hash(id), id);
   }
 
-  std::shared_ptr<SetTracker> tracker_ = std::make_shared<SetTracker>();
+  std::shared_ptr<ExactTracker> tracker_ = std::make_shared<ExactTracker>();
   test::BackendBench bench_{32, std::make_unique<MultiLruBackend>(MultiLruEviction{}.thresholds, tracker_)};
 };
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kvbm/manager/block_manager.hpp"
+#include "tests/support/exact_tracker.hpp"
 #include "tests/support/managers.hpp"
 
 // The registry: logical.md 18.13, cases 150 to 169. Attachments, cases 155, 156, 163, 166 and 170, are in
@@ -23,6 +24,8 @@
 
 namespace kvbm {
 namespace {
+
+using test::ExactTracker;
 
 using Hashes = std::vector<SequenceHash>;
 using Lines = std::vector<std::string>;
@@ -60,22 +63,6 @@ class Diary {
                              lines->push_back(hook_line(registration.hash()));
                              if (*also) (*also)(registration);
                            }}};
-};
-
-/// Counts every touch exactly.
-class ExactTracker final : public FrequencyTracker {
- public:
-  using FrequencyTracker::touch;
-  void touch(std::span<const SequenceHash> hashes) noexcept override {
-    for (const SequenceHash& hash : hashes) ++counts_[hash];
-  }
-  [[nodiscard]] std::uint32_t count(SequenceHash hash) const noexcept override {
-    const auto found = counts_.find(hash);
-    return found == counts_.end() ? 0 : found->second;
-  }
-
- private:
-  std::unordered_map<SequenceHash, std::uint32_t> counts_;
 };
 
 template <class Tier = G1>
