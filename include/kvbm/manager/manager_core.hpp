@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kvbm/base/assert.hpp"
 #include "kvbm/base/result.hpp"
 #include "kvbm/blocks/run_hold.hpp"
 #include "kvbm/manager/manager_options.hpp"
@@ -29,7 +30,10 @@ class ManagerCore {
   [[nodiscard]] BlockId allocate_block() const;
   [[nodiscard]] RunHold register_blocks(RunHold&& run) const;
   /// Takes over a staged block; the result is pinned once.
-  [[nodiscard]] BlockId register_block(ExclusiveHold&& block) const;
+  [[nodiscard]] BlockId register_block(ExclusiveHold&& block) const {
+    KVBM_ASSERT(block.store_head() == store_, "a block of another manager");
+    return register_staged(block.detach());  // in line, so that the guards on the way here leave no trace
+  }
   [[nodiscard]] RunHold match(std::span<const SequenceHash> hashes) const;
   [[nodiscard]] RunHold match_scattered(std::span<const SequenceHash> hashes) const;
   [[nodiscard]] RunHold scan(std::span<const SequenceHash> hashes, bool touch) const;
@@ -53,6 +57,8 @@ class ManagerCore {
 
  private:
   class Source;
+
+  [[nodiscard]] BlockId register_staged(BlockId id) const;
 
   ManagerCore(BlockStore& store, BlockRegistry registry, DuplicationPolicy duplication, std::string label);
   void close() noexcept;

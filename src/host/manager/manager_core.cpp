@@ -136,10 +136,7 @@ RunHold ManagerCore::register_blocks(RunHold&& run) const {
   return store().register_run(std::move(run));
 }
 
-BlockId ManagerCore::register_block(ExclusiveHold&& block) const {
-  KVBM_ASSERT(block.store_head() == store_, "a block of another manager");
-  return store().register_one(block.detach());
-}
+BlockId ManagerCore::register_staged(BlockId id) const { return store().register_one(id); }
 
 RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const { return store().match(hashes); }
 

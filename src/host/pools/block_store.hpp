@@ -11,11 +11,11 @@
 #include "kvbm/base/sequence_hash.hpp"
 #include "kvbm/blocks/run_hold.hpp"
 #include "kvbm/blocks/shared_hold.hpp"
-#include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/pools/pool_metrics.hpp"
 #include "src/host/pools/free_ring.hpp"
 #include "src/host/pools/hash_batch.hpp"
 #include "src/host/pools/id_lender.hpp"
+#include "src/host/pools/idle_order.hpp"
 #include "src/host/pools/slot_table.hpp"
 #include "src/host/registry/registry_state.hpp"
 
@@ -150,12 +150,20 @@ class BlockStore final : public StoreHead, public HashHolder {
   class Awakened;
 
   void idle_insert(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_) {
-    backend_->insert(ids);
+    order_->insert(ids);
     inactive_ += static_cast<std::uint32_t>(ids.size());
   }
   void idle_erase(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_) {
-    backend_->erase(ids);
+    order_->erase(ids);
     inactive_ -= static_cast<std::uint32_t>(ids.size());
+  }
+  void idle_insert(BlockId id) noexcept KVBM_REQUIRES(mutex_) {
+    order_.insert(id);
+    ++inactive_;
+  }
+  void idle_erase(BlockId id) noexcept KVBM_REQUIRES(mutex_) {
+    order_.erase(id);
+    --inactive_;
   }
 
   ~BlockStore();
@@ -166,7 +174,7 @@ class BlockStore final : public StoreHead, public HashHolder {
   }
   bool take_blocks(std::span<BlockId> ids, std::uint32_t& evicted, bool& watched) KVBM_REQUIRES(mutex_);
   bool evict_into(std::span<BlockId> ids, bool& watched) KVBM_REQUIRES(mutex_);
-  void prefetch_slots(std::span<const BlockId> ids) const noexcept;
+  [[nodiscard]] BlockId evict_one() KVBM_RELEASE(mutex_);
   void report_evicted(std::span<const BlockId> victims) noexcept KVBM_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<RunHold> allocate_run(std::uint32_t count, std::uint32_t& evicted);
 
@@ -177,26 +185,33 @@ class BlockStore final : public StoreHead, public HashHolder {
   [[nodiscard]] BlockId pin_hash(const SequenceHash& hash) noexcept KVBM_REQUIRES(mutex_);
 
   template <bool kByRun>
-  [[nodiscard]] Settled settle(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] Settled settle(BlockId id, std::uint8_t flags) noexcept KVBM_REQUIRES(mutex_);
+  template <bool kByRun>
+  [[nodiscard]] Settled settle_beside(BlockId id, BlockId primary) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] std::uint8_t fresh_flags() const noexcept;
   template <bool kByRun>
   void first_holder(BlockSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   void guess_parent(OrderLinks& links, BlockId before) noexcept KVBM_REQUIRES(mutex_);
   void announce(BlockId first) KVBM_EXCLUDES(mutex_);
+  void announce_registered(BlockId id) KVBM_EXCLUDES(mutex_);
   void announce_one(const SequenceHash& hash) KVBM_EXCLUDES(mutex_);
   [[nodiscard]] bool announce_simply() const noexcept;
 
+  [[nodiscard]] RunHold match_hits(std::span<const SequenceHash> hashes) KVBM_RELEASE(mutex_);
   template <class Found>
-  void look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
+  std::uint32_t look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
   template <class Found>
-  void look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
+  std::uint32_t look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
   void fit(IdLender::Loan& loan, std::uint32_t count) noexcept KVBM_REQUIRES(mutex_);
   void touch_hits(std::span<const SequenceHash> hashes, std::span<const BlockId> ids) const noexcept
       KVBM_EXCLUDES(mutex_);
   void touch_scanned(std::span<const SequenceHash> hashes) const KVBM_EXCLUDES(mutex_);
 
   void release_shared(RunHold& run) noexcept KVBM_RELEASE(mutex_);
+  template <bool kAhead>
+  void release_all(std::span<const BlockId> ids, HashBatch& given_up) noexcept KVBM_REQUIRES(mutex_);
   void release_unpinned(BlockId id, IdleBatch& idle, HashBatch& given_up) noexcept KVBM_REQUIRES(mutex_);
-  void become_idle(BlockId id, IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
+  void become_idle(BlockSlot& slot, BlockId id, IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
   void unstage_locked(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_);
   void depart(BlockId id) noexcept KVBM_REQUIRES(mutex_);
   void flush(IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
@@ -215,13 +230,12 @@ class BlockStore final : public StoreHead, public HashHolder {
   const ManagerId id_;
   const TierKey tier_;
   const std::shared_ptr<RegistryState> registry_;
-  const std::unique_ptr<EvictionBackend> backend_;
+  IdleOrder order_;  // what it orders is under the lock
   const DuplicationPolicy duplication_;
   const bool reset_on_release_;
   const std::uint8_t kept_flags_;  // the decisive flags of a block that is kept when released
   const bool uses_lineage_;
   const bool announces_;  // the registry wants to know what became registered
-  const bool large_;      // beyond the caches: worth prefetching
 
   alignas(64) mutable Mutex mutex_;
   bool closed_ KVBM_GUARDED_BY(mutex_) = false;
