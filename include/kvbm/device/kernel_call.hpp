@@ -21,7 +21,7 @@ class KernelCall {
   template <class Arguments>
   KernelCall(const char* name, const Arguments& arguments, std::type_identity_t<void (*)(const Arguments&)> on_host,
              std::type_identity_t<void (*)(const Arguments&, StreamView)> on_stream) noexcept
-      : name_(name), bytes_(sizeof(Arguments)) {
+      : name_(name) {
     static_assert(std::is_trivially_copyable_v<Arguments> && sizeof(Arguments) <= kArgumentBytes &&
                   alignof(Arguments) <= kAlignment);
     std::memcpy(arguments_, &arguments, sizeof(Arguments));
@@ -52,7 +52,6 @@ class KernelCall {
   }
 
   const char* name_;
-  std::size_t bytes_;
   Erased on_host_ = nullptr;
   Erased on_stream_ = nullptr;
   void (*run_)(const KernelCall&) = nullptr;
