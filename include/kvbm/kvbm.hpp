@@ -12,6 +12,7 @@
 #include "kvbm/device/cuda_device.hpp"
 #include "kvbm/device/emulated_device.hpp"
 #include "kvbm/device/stream_owner.hpp"
+#include "kvbm/layout/block_layout.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"
 #include "kvbm/manager/stats_collector.hpp"
