@@ -16,8 +16,8 @@ Failure<TransferError> refuse(Code code, std::string text) { return fail(Transfe
 
 Checked check_same(const char* what, std::uint64_t source, std::uint64_t target) {
   if (source == target) return {};
-  return refuse(Code::ShapeMismatch, std::string(what) + " differ: source " + std::to_string(source) + ", target " +
-                                         std::to_string(target));
+  return refuse(Code::ShapeMismatch,
+                std::string(what) + " differ: source " + std::to_string(source) + ", target " + std::to_string(target));
 }
 
 Checked check_shapes(const LayoutConfig& source, const LayoutConfig& target) {
@@ -120,8 +120,8 @@ Checked check_apart(const BlockLayout& source, const BlockLayout& target) {
   for (const Memory& from : source.regions()) {
     for (const Memory& to : target.regions()) {
       if (interval_of(from).overlaps(interval_of(to))) {
-        return refuse(Code::SourceIsTarget, "the two layouts lie over the same " +
-                                                std::string(name_of(source.memory_kind())) + " memory");
+        return refuse(Code::SourceIsTarget,
+                      "the two layouts lie over the same " + std::string(name_of(source.memory_kind())) + " memory");
       }
     }
   }

@@ -58,6 +58,26 @@ Place place_of(const std::array<Value, kPoints>& axis, double value) noexcept {
 
 }  // namespace
 
+const char* to_text(Mechanism mechanism) noexcept {
+  switch (mechanism) {
+    case Mechanism::HostCopy:
+      return "HostCopy";
+    case Mechanism::Copies:
+      return "Copies";
+    case Mechanism::BatchedCopy:
+      return "BatchedCopy";
+    case Mechanism::CopyKernel:
+      return "CopyKernel";
+    case Mechanism::BulkCopyKernel:
+      return "BulkCopyKernel";
+    case Mechanism::PermuteKernel:
+      return "PermuteKernel";
+    case Mechanism::Staged:
+      return "Staged";
+  }
+  return "?";
+}
+
 MechanismTable MechanismTable::built_in() noexcept {
   MechanismTable table;
   for (std::size_t direction = 0; direction < kDirections; ++direction) {

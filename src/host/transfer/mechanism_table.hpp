@@ -35,9 +35,8 @@ class MechanismTable {
  public:
   static constexpr std::array<std::size_t, 4> kSpanBytes{4u << 10, 16u << 10, 64u << 10, 256u << 10};
   static constexpr std::array<std::uint32_t, 4> kCounts{1, 16, 256, 4096};
-  static constexpr std::array<Mechanism, 5> kMechanisms{Mechanism::Copies, Mechanism::BatchedCopy,
-                                                        Mechanism::CopyKernel, Mechanism::BulkCopyKernel,
-                                                        Mechanism::Staged};
+  static constexpr std::array<Mechanism, 5> kMechanisms{
+      Mechanism::Copies, Mechanism::BatchedCopy, Mechanism::CopyKernel, Mechanism::BulkCopyKernel, Mechanism::Staged};
   static constexpr std::size_t kDirections = 3;  // those a device takes part in
   /// Spans from here on take the copy engine, which gains nothing more from anything else.
   static constexpr std::size_t kEngineBytes = 1u << 20;

@@ -24,8 +24,8 @@ Result<InnerOrder, TransferError> order_of(const char* side, const BlockLayout& 
   const InnerOrder declared = layout.config().order;
   if (!wanted || *wanted == declared) return declared;
   if (layout.kind() == LayoutKind::FullyContiguous) return *wanted;
-  return refuse(Code::Unsupported, "the order of the " + std::string(side) +
-                                       " can be overridden in a fully contiguous layout only");
+  return refuse(Code::Unsupported,
+                "the order of the " + std::string(side) + " can be overridden in a fully contiguous layout only");
 }
 
 bool by_heads(InnerOrder order) noexcept { return order == InnerOrder::UniversalTp; }
@@ -55,7 +55,8 @@ bool multiple_of_16(const PageView& view, std::uint32_t layers) noexcept {
 
 /// Whether bulk copies, which go by 16 bytes, can do all of it.
 bool bulk_possible(const TransferPlan& plan, const DeviceCapabilities& capabilities) noexcept {
-  return capabilities.bulk_copy && plan.cell_bytes % 16 == 0 &&
+  const bool heads_fit = !by_heads(plan.source_order) || plan.head_layer_bytes() % 16 == 0;
+  return capabilities.bulk_copy && !plan.permutes() && heads_fit && plan.cell_bytes % 16 == 0 &&
          multiple_of_16(plan.source.calls, plan.layers_total) && multiple_of_16(plan.target.calls, plan.layers_total);
 }
 
@@ -82,7 +83,7 @@ MechanismSet possible_on_device(const TransferPlan& plan, const PlanningContext&
     set.insert(Mechanism::PermuteKernel);
   } else {
     set.insert(Mechanism::CopyKernel);
-    if (bulk_possible(plan, context.capabilities)) set.insert(Mechanism::BulkCopyKernel);
+    if (plan.bulk) set.insert(Mechanism::BulkCopyKernel);
     if (!kernels_only) set.insert(Mechanism::Copies);
     if (!kernels_only && context.capabilities.batched_copy) set.insert(Mechanism::BatchedCopy);
   }
@@ -141,7 +142,7 @@ PageSide TransferPlan::from_layer(const PageSide& side, InnerOrder order, std::u
     if (view->layer_bases != nullptr) {
       view->layer_bases += layer;
     } else {
-      view->base += layer * (by_heads(order) ? outer * tokens * std::uint64_t{row_bytes()} : view->layer_stride);
+      view->base += layer * (by_heads(order) ? head_layer_bytes() : view->layer_stride);
     }
   }
   return moved;
@@ -165,22 +166,21 @@ CopyShape TransferPlan::shape(const PageSide& from, const PageSide& to, InnerOrd
                               std::uint32_t layer_count) const noexcept {
   if (!by_heads(order) || layer_count == layers_total) return fold(from, to, {layer_count, outer, cell_bytes});
   // Of each head, these layers lie together: heads take the place of layers.
-  const std::uint64_t layer_of_head = outer * tokens * std::uint64_t{row_bytes()};
   const auto by_head = [&](PageSide side) {
     for (PageView* view : {&side.calls, &side.kernels}) {
-      view->layer_stride = view->layers * layer_of_head;
+      view->layer_stride = view->layers * head_layer_bytes();
       view->layers = heads;
       view->outer = 1;
-      view->cell_bytes = layer_count * layer_of_head;
+      view->cell_bytes = layer_count * head_layer_bytes();
     }
     return side;
   };
-  return fold(by_head(from), by_head(to), {heads, 1, layer_count * layer_of_head});
+  return fold(by_head(from), by_head(to), {heads, 1, layer_count * head_layer_bytes()});
 }
 
 CopyShape TransferPlan::direct_shape(LayerRange part) const noexcept {
-  return shape(from_layer(source, source_order, part.begin), from_layer(target, target_order, part.begin),
-               source_order, part.size());
+  return shape(from_layer(source, source_order, part.begin), from_layer(target, target_order, part.begin), source_order,
+               part.size());
 }
 
 Result<TransferPlan, TransferError> plan_transfer(const TransferRequest& request, const PlanningContext& context) {
@@ -207,7 +207,9 @@ Result<TransferPlan, TransferError> plan_transfer(const TransferRequest& request
                     .heads = config.heads.value_or(target.config().heads.value_or(0)),
                     .cell_bytes = config.cell_bytes(),
                     .batch = {},
+                    .bulk = false,
                     .staged_order = {}};
+  plan.bulk = bulk_possible(plan, context.capabilities);
   plan.batch = batch_for(plan, context.slot_bytes, request.layer_events);
   plan.staged_order = plan.strategy.direction == Direction::HostToDevice ? orders.source : orders.target;
   auto mechanism = choose_mechanism(plan, request, context);

@@ -36,6 +36,7 @@ struct TransferPlan {
   std::uint32_t layers_total, outer, tokens, heads;  ///< heads: 0 if nobody named them
   std::uint64_t cell_bytes;
   StagingBatch batch;       ///< if a ring is used
+  bool bulk;                ///< kernels of this transfer may be bulk copies
   InnerOrder staged_order;  ///< of the pages in the ring: that of the host's side
 
   [[nodiscard]] bool permutes() const noexcept { return source_order != target_order; }
@@ -44,6 +45,8 @@ struct TransferPlan {
   }
   [[nodiscard]] std::uint64_t layer_bytes() const noexcept { return outer * cell_bytes; }
   [[nodiscard]] std::uint64_t block_bytes() const noexcept { return layers.size() * layer_bytes(); }
+  /// Of one layer and head, which lie together in a universal order. Precondition: heads are known.
+  [[nodiscard]] std::uint64_t head_layer_bytes() const noexcept { return layer_bytes() / heads; }
   [[nodiscard]] std::uint32_t row_bytes() const noexcept {
     return static_cast<std::uint32_t>(cell_bytes / (std::uint64_t{tokens} * heads));
   }
