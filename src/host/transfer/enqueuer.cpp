@@ -90,8 +90,8 @@ void Enqueuer::enqueue_part(const TransferSlot& piece, const TransferPlan& plan,
   }
 }
 
-void Enqueuer::enqueue_staged(const TransferSlot& piece, const TransferPlan& plan, LayerRange part,
-                              std::uint32_t first, std::uint32_t last) {
+void Enqueuer::enqueue_staged(const TransferSlot& piece, const TransferPlan& plan, LayerRange part, std::uint32_t first,
+                              std::uint32_t last) {
   if (ring_->uncertain) {
     device_->record(ring_->join.view(), ring_->second.view());
     device_->wait(ring_->first.view(), ring_->join.view());
@@ -118,7 +118,10 @@ void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& 
   device_->wait(first, slot.vacant.view());
   copy_spans(
       plan.shape(source, staged, plan.source_order, batch.layer_count), count,
-      [&](std::uint32_t i) { return BlockPair{pairs[i].source, staged_pairs[i].source}; }, first);
+      [&](std::uint32_t i) {
+        return BlockPair{pairs[i].source, staged_pairs[i].source};
+      },
+      first);
   device_->record(slot.full.view(), first);
   device_->wait(second, slot.full.view());
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
@@ -156,7 +159,10 @@ void Enqueuer::enqueue_to_host(const TransferSlot& piece, const TransferPlan& pl
   device_->wait(second, slot.full.view());
   copy_spans(
       plan.shape(staged, target, plan.target_order, batch.layer_count), count,
-      [&](std::uint32_t i) { return BlockPair{staged_pairs[i].target, pairs[i].target}; }, second);
+      [&](std::uint32_t i) {
+        return BlockPair{staged_pairs[i].target, pairs[i].target};
+      },
+      second);
   device_->record(slot.vacant.view(), second);
 }
 

@@ -6,7 +6,9 @@
 
 #include "kvbm/device/device_error.hpp"
 #include "transfer/error_text.hpp"
+#include "transfer/pinned_scratch.hpp"
 #include "transfer/transfer_core.hpp"
+#include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
 
@@ -98,8 +100,8 @@ void HostLane::enqueue_hop(const TransferSlot& piece, const TransferPlan& plan, 
   const PageSide to = to_device ? plan.from_layer(plan.target, plan.target_order, batch.layer) : staged;
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
   if (plan.permutes()) {
-    permute_by_kernel(*device_, plan, {from, plan.source_order, to, plan.target_order, batch.layer_count},
-                      kernel_pairs, count, options_.kernels, stream_.view());
+    permute_by_kernel(*device_, plan, {from, plan.source_order, to, plan.target_order, batch.layer_count}, kernel_pairs,
+                      count, options_.kernels, stream_.view());
     return;
   }
   const CopyShape shape = plan.shape(from, to, plan.source_order, batch.layer_count);
@@ -123,7 +125,9 @@ void HostLane::move_to_device(const TransferSlot& slot) {
       const BlockPair* const pairs = piece->pairs + batch.first;
       const BlockPair* const staged_pairs = piece->staged_pairs + batch.first;
       copy_by_cpu(plan.shape(source, staged, plan.source_order, batch.layer_count), batch.last - batch.first,
-                  [&](std::uint32_t i) { return BlockPair{pairs[i].source, staged_pairs[i].source}; });
+                  [&](std::uint32_t i) {
+                    return BlockPair{pairs[i].source, staged_pairs[i].source};
+                  });
       enqueue_hop(*piece, plan, staged, batch);
       device_->record(place.vacant.view(), stream_.view());
     });
@@ -148,8 +152,9 @@ void HostLane::move_from_device(const TransferSlot& slot) {
     const PageSide staged = plan.staged(oldest.place->address, oldest.batch.layer_count);
     const PageSide target = plan.from_layer(plan.target, plan.target_order, oldest.batch.layer);
     copy_by_cpu(plan.shape(staged, target, plan.target_order, oldest.batch.layer_count),
-                oldest.batch.last - oldest.batch.first,
-                [&](std::uint32_t i) { return BlockPair{staged_pairs[i].target, pairs[i].target}; });
+                oldest.batch.last - oldest.batch.first, [&](std::uint32_t i) {
+                  return BlockPair{staged_pairs[i].target, pairs[i].target};
+                });
   };
   for (const TransferSlot* piece = &slot; piece != nullptr; piece = piece->next_piece) {
     for_each_batch(plan, plan.layers, 0, piece->count, [&](const StagedBatch& batch) {

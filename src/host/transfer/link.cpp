@@ -6,6 +6,7 @@
 #include "kvbm/device/device_error.hpp"
 #include "transfer/error_text.hpp"
 #include "transfer/transfer_core.hpp"
+#include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/base/result.hpp"
-#include "kvbm/memory/memory.hpp"
+#include "transfer/pinned_scratch.hpp"
 #include "transfer/transfer_slot.hpp"
 
 namespace kvbm {

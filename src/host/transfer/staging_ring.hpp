@@ -21,8 +21,8 @@ struct StagedBatch {
   std::uint32_t last;
 };
 
-/// Memory through which batches pass in two hops, as slots used in turn. A slot's `full` is recorded behind the hop that
-/// fills it, `vacant` behind the hop that empties it.
+/// Memory through which batches pass in two hops, as slots used in turn. A slot's `full` is recorded behind the hop
+/// that fills it, `vacant` behind the hop that empties it.
 ///
 /// Threads  one at a time.
 class StagingRing {
@@ -65,8 +65,8 @@ void for_each_batch(const TransferPlan& plan, LayerRange part, std::uint32_t fir
   for (std::uint32_t layer = part.begin; layer < part.end; layer += plan.batch.layers) {
     const std::uint32_t layer_count = std::min(plan.batch.layers, part.end - layer);
     for (std::uint32_t begin = first; begin < last;) {
-      const std::uint32_t end = static_cast<std::uint32_t>(
-          std::min<std::uint64_t>(last, (std::uint64_t{begin} / blocks + 1) * blocks));
+      const std::uint32_t end =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(last, (std::uint64_t{begin} / blocks + 1) * blocks));
       visit(StagedBatch{layer, layer_count, begin, end});
       begin = end;
     }
