@@ -19,8 +19,8 @@ class KernelCall {
 
   /// `on_stream` is null in builds without CUDA.
   template <class Arguments>
-  KernelCall(const char* name, const Arguments& arguments, void (*on_host)(const Arguments&),
-             void (*on_stream)(const Arguments&, StreamView)) noexcept
+  KernelCall(const char* name, const Arguments& arguments, std::type_identity_t<void (*)(const Arguments&)> on_host,
+             std::type_identity_t<void (*)(const Arguments&, StreamView)> on_stream) noexcept
       : name_(name), bytes_(sizeof(Arguments)) {
     static_assert(std::is_trivially_copyable_v<Arguments> && sizeof(Arguments) <= kArgumentBytes &&
                   alignof(Arguments) <= kAlignment);
