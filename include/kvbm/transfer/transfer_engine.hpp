@@ -17,8 +17,11 @@ struct TransferEngineOptions {
   std::size_t bytes_in_flight_max = 32u << 20;  ///< per direction; the rest waits where priorities count
   std::size_t staging_bytes = 64u << 20;        ///< pinned and device, for Mechanism::Staged
   std::uint32_t staging_slots = 4;
-  bool calibrate = true;  ///< measure once per device; else a built-in table
+  bool calibrate = true;              ///< measure once per device; else a built-in table
+  std::uint32_t kernel_grid_max = 0;  ///< most thread blocks a kernel may use; 0: as many as pay
 };
+
+class TransferCore;
 
 /// Moves pages between layouts of one device and the host.
 ///
@@ -47,8 +50,7 @@ class TransferEngine {
   [[nodiscard]] const std::shared_ptr<Device>& device() const noexcept;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<TransferCore> core_;  // shared with Completions
 };
 
 }  // namespace kvbm

@@ -24,6 +24,9 @@ enum class Mechanism : std::uint8_t {
   Staged,          ///< gather or scatter on the device, and whole spans over the link, through a ring
 };
 
+/// As the enumerator is spelt.
+[[nodiscard]] const char* to_text(Mechanism mechanism) noexcept;
+
 /// An onboard that a request waits for overtakes write-behind.
 enum class TransferPriority : std::uint8_t { WriteBehind, OnDemand };
 

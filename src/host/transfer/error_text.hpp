@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "kvbm/device/device.hpp"
+#include "transfer/transfer_slot.hpp"
+
+namespace kvbm {
+
+/// DeviceFailed, naming mechanism, kinds of memory, blocks and layers, and what the device said.
+[[nodiscard]] TransferError transfer_failed(const Slice& slice, const std::string& reason);
+
+/// Runs `synchronize` until the device takes the call. Returns why the device is broken, if it is: then it writes no
+/// more either. A device that refuses this often without a reason counts as broken.
+template <class Synchronize>
+[[nodiscard]] std::optional<std::string> synchronize_or_break(const Synchronize& synchronize) {
+  constexpr int kTries = 16;
+  for (int tried = 1;; ++tried) {
+    try {
+      synchronize();
+      return std::nullopt;
+    } catch (const DeviceError& error) {
+      if (error.kind() == DeviceError::Kind::Broken || tried == kTries) return error.what();
+    }
+  }
+}
+
+}  // namespace kvbm
