@@ -19,6 +19,7 @@
 #include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/registry/block_registry.hpp"
 #include "kvbm/registry/frequency_sketch.hpp"
+#include "kvbm/tiering/tiered_cache.hpp"
 #include "kvbm/tokens/hash_codec.hpp"
 #include "kvbm/tokens/positional_map.hpp"
 #include "kvbm/tokens/to_tokens.hpp"

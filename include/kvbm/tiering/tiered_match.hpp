@@ -24,6 +24,9 @@ class [[nodiscard]] TieredMatch {
   [[nodiscard]] std::uint32_t g2_blocks() const noexcept { return g2_blocks_; }
   /// How many lie in G1 before the first in G2.
   [[nodiscard]] std::uint32_t leading_g1_blocks() const noexcept { return head_.size(); }
+  [[nodiscard]] bool in_g1(std::uint32_t i) const noexcept {
+    return i < head_.size() || std::holds_alternative<ImmutableBlock<G1>>(tail_[i - head_.size()]);
+  }
 
  private:
   friend class TieredCache;

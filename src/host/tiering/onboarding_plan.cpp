@@ -132,15 +132,15 @@ void Onboarding::Plan::share_out(Wanted wanted, BlockManager<G1>::Allocation all
 bool Onboarding::Plan::begin_next(bool wait) {
   const std::shared_ptr<Load>& next = loads[begun];
   const auto victims = static_cast<std::uint32_t>(next->victims());
-  std::optional<StagingPages> pages(state->take_staging(victims));
-  while (pages->ids().size() < victims) {
-    pages.reset();
+  StagingPages pages = state->take_staging(victims);
+  while (pages.ids().size() < victims) {
+    pages = state->take_staging(0);  // what little there was goes back first
     if (!wait) return false;
     const bool settled = state->settle_front();
-    pages.emplace(state->take_staging(victims));
+    pages = state->take_staging(victims);
     if (!settled) break;  // somebody is about to use the others: these victims are lost
   }
-  Load::begin(next, *state, std::move(*pages));
+  Load::begin(next, *state, std::move(pages));
   ++begun;
   return true;
 }

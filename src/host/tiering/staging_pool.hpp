@@ -40,7 +40,11 @@ class StagingPages {
   StagingPages(std::shared_ptr<StagingPool> pool, std::vector<BlockId> pages) noexcept
       : pool_(std::move(pool)), pages_(std::move(pages)) {}
   StagingPages(StagingPages&&) noexcept = default;  // a moved-from one has no pages
-  StagingPages& operator=(StagingPages&&) = delete;
+  StagingPages& operator=(StagingPages other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(pages_, other.pages_);
+    return *this;
+  }
   ~StagingPages() {
     if (!pages_.empty()) pool_->give_back(pages_);
   }
