@@ -18,6 +18,7 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"
 #include "kvbm/manager/stats_collector.hpp"
+#include "kvbm/memory/pinned_memory.hpp"
 #include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/registry/block_registry.hpp"
 #include "kvbm/registry/frequency_sketch.hpp"
