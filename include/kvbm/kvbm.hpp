@@ -14,6 +14,7 @@
 #include "kvbm/device/stream_owner.hpp"
 #include "kvbm/layout/layout_descriptor.hpp"
 #include "kvbm/layout/layout_handle.hpp"
+#include "kvbm/layout/layout_memory.hpp"
 #include "kvbm/layout/tensor_description.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"

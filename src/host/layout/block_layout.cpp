@@ -52,9 +52,7 @@ Result<void, LayoutError> check_disjoint(std::uint64_t needed, std::span<const M
 
 Result<void, LayoutError> check_device(const Region& region, const Device* device) {
   if (region.kind == MemoryKind::System) return {};
-  if (device == nullptr) {
-    return fail(LayoutError{Code::NoDevice, "a layout of pinned or device memory needs the device that reaches it"});
-  }
+  if (device == nullptr) return fail(no_device_error());
   const int ordinal = device->capabilities().ordinal;
   if (region.kind == MemoryKind::Device && region.device != ordinal) {
     return fail(LayoutError{Code::MixedMemoryKinds, "the memory is of device " + std::to_string(region.device) +
