@@ -115,8 +115,9 @@ Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* con
                                                        std::ostream& err) {
   ReplayOptions options;
   Written written;
-  CLI::App app("Replays a recorded trace of requests through one or two tiers of kvbm, over eviction policies and cache sizes.",
-               "kvbm-replay");
+  CLI::App app(
+      "Replays a recorded trace of requests through one or two tiers of kvbm, over eviction policies and cache sizes.",
+      "kvbm-replay");
   add_options(app, options, written);
   try {
     app.parse(argc, argv);

@@ -93,9 +93,9 @@ std::optional<TieredOptions> TieredCommandLine::options(std::size_t page_bytes, 
   options.layers = static_cast<std::uint32_t>(number("--layers", layers_, 1, 1024));
   options.page_bytes = page_bytes;
   if (page_bytes % TieredPages::page_bytes_unit(options.layers) != 0) {
-    throw CLI::ValidationError("--page-bytes",
-                               fmt::format("{} is not a multiple of {}, 16 bytes each of K and V in {} layers", page_bytes,
-                                           TieredPages::page_bytes_unit(options.layers), options.layers));
+    throw CLI::ValidationError(
+        "--page-bytes", fmt::format("{} is not a multiple of {}, 16 bytes each of K and V in {} layers", page_bytes,
+                                    TieredPages::page_bytes_unit(options.layers), options.layers));
   }
   if (!tail_first) throw CLI::ValidationError("--release", "two tiers are released tail first");
   if (!delays_.empty()) options.emulated.delay_seed = number("--emulate-delays", delays_, 0, kMost);

@@ -6,8 +6,8 @@ namespace kvbm::bench {
 
 TieredOutcome outcome_of(TieredReplay& replay, const TieredOptions& options) {
   const TieredReplayCounts& counts = replay.counts();
-  return {counts.g1_hit_blocks,    options.g2_blocks, counts.g2_hit_blocks, replay.cache().counts(), options.mode,
-          replay.device_name(), replay.take_failures()};
+  return {counts.g1_hit_blocks, options.g2_blocks,    counts.g2_hit_blocks,  replay.cache().counts(),
+          options.mode,         replay.device_name(), replay.take_failures()};
 }
 
 void add_to(nlohmann::ordered_json& object, const TieredOutcome& outcome) {

@@ -29,7 +29,9 @@ class TieredPages {
   };
 
   /// Each cell is a whole number of 16-byte words.
-  [[nodiscard]] static constexpr std::size_t page_bytes_unit(std::uint32_t layers) { return std::size_t{16} * 2 * layers; }
+  [[nodiscard]] static constexpr std::size_t page_bytes_unit(std::uint32_t layers) {
+    return std::size_t{16} * 2 * layers;
+  }
 
   TieredPages(std::shared_ptr<Device> device, const Shape& shape);
 
@@ -40,7 +42,8 @@ class TieredPages {
   void fill_g1(std::span<const BlockId> blocks, std::span<const SequenceHash> hashes);
   /// How many of the pages are not, to the byte, what fill_g1() wrote for these hashes.
   [[nodiscard]] std::uint64_t corrupt_in_g1(std::span<const BlockId> blocks, std::span<const SequenceHash> hashes);
-  [[nodiscard]] std::uint64_t corrupt_in_g2(std::span<const BlockId> blocks, std::span<const SequenceHash> hashes) const;
+  [[nodiscard]] std::uint64_t corrupt_in_g2(std::span<const BlockId> blocks,
+                                            std::span<const SequenceHash> hashes) const;
 
  private:
   enum class Direction : std::uint8_t { ToScratch, FromScratch };

@@ -22,8 +22,8 @@ struct TieredReplayCounts {
 
 /// Serves requests one after another from two tiers, as Replay does from one: match over both, make the prefix resident
 /// in G1, take up what else is there, allocate and fill what is missing, register it, and let go, tail first. Between
-/// its steps it waits until every page under way has arrived, so that the counts are those of a serial cache. Every page
-/// is verified where it arrives and whenever it is used.
+/// its steps it waits until every page under way has arrived, so that the counts are those of a serial cache. Every
+/// page is verified where it arrives and whenever it is used.
 ///
 /// Threads  one at a time.
 class TieredReplay {

@@ -118,9 +118,7 @@ class TwoTierModel {
   };
 
   explicit TwoTierModel(const Options& options)
-      : options_(options),
-        g1_(options.policy, options.g1_blocks, ids_),
-        g2_(options.policy, options.g2_blocks, ids_) {}
+      : options_(options), g1_(options.policy, options.g1_blocks, ids_), g2_(options.policy, options.g2_blocks, ids_) {}
 
   [[nodiscard]] const ModelTier& g1() const noexcept { return g1_; }
   [[nodiscard]] const ModelTier& g2() const noexcept { return g2_; }

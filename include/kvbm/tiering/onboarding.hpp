@@ -12,7 +12,7 @@ namespace kvbm {
 
 /// How an onboarding ended.
 struct Onboarded {
-  BlockRun<ImmutableBlock<G1>> prefix;       ///< all that is valid up to the first block that is not
+  BlockRun<ImmutableBlock<G1>> prefix;      ///< all that is valid up to the first block that is not
   std::optional<TieringFailure> failure{};  ///< why it is shorter than the match, if a copy failed
 };
 

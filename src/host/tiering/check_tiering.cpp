@@ -9,7 +9,8 @@ using Code = InvalidTiering::Code;
 
 std::optional<InvalidTiering> check_layout(const char* tier, const std::shared_ptr<const BlockLayout>& layout,
                                            std::uint32_t blocks, MemoryKind kind) {
-  if (layout == nullptr) return InvalidTiering{Code::LayoutMissing, std::string("the layout of ") + tier + " is missing"};
+  if (layout == nullptr)
+    return InvalidTiering{Code::LayoutMissing, std::string("the layout of ") + tier + " is missing"};
   if (layout->config().blocks < blocks) {
     return InvalidTiering{Code::LayoutTooSmall, std::string("the layout of ") + tier + " has " +
                                                     std::to_string(layout->config().blocks) + " blocks, its manager " +

@@ -37,9 +37,9 @@ void Load::begin_nothing() noexcept {
 void Load::stage_victims(TieringState& state) {
   if (victim_blocks_.empty()) return;
   using Owners = std::pair<std::shared_ptr<Held>, std::shared_ptr<StagingPages>>;
-  TieringCopy copy{Operation::Stage,   state.options().g1_layout, state.staging()->layout(),
-                   victim_blocks_,     pages_->ids(),             victim_hashes_,
-                   Keepalive(Owners{held_, pages_})};
+  TieringCopy copy{
+      Operation::Stage, state.options().g1_layout,       state.staging()->layout(), victim_blocks_, pages_->ids(),
+      victim_hashes_,   Keepalive(Owners{held_, pages_})};
   stage_failure_ = copy.failure();
   TieringState::Copied copied = state.copy(std::move(copy));
   if (copied) {
@@ -52,8 +52,13 @@ void Load::stage_victims(TieringState& state) {
 }
 
 void Load::submit(TieringState& state) {
-  TieringCopy copy{Operation::Onboard,  state.options().g2_layout, state.options().g1_layout, held_->sources.ids(),
-                   held_->targets.ids(), hashes_,                   Keepalive(std::shared_ptr<Held>(held_))};
+  TieringCopy copy{Operation::Onboard,
+                   state.options().g2_layout,
+                   state.options().g1_layout,
+                   held_->sources.ids(),
+                   held_->targets.ids(),
+                   hashes_,
+                   Keepalive(std::shared_ptr<Held>(held_))};
   load_failure_ = copy.failure();
   TieringState::Copied copied = state.copy(std::move(copy), staged_.has_value());
   if (copied) {

@@ -15,7 +15,8 @@ namespace kvbm {
 ///
 /// Made by   TieredCache::onboard; begun there, or by the Onboarding when the load before it has given staging memory
 ///           back.
-/// Threads   what it is made of belongs to its maker until begin(), then to whoever settles it, then to its maker again.
+/// Threads   what it is made of belongs to its maker until begin(), then to whoever settles it, then to its maker
+/// again.
 class Load final : public TieringJob {
  public:
   using G1Run = TieringState::G1Run;

@@ -24,7 +24,8 @@ StagingMade make_staging(const TieringOptions& options, std::uint32_t g1_blocks)
   const std::shared_ptr<Device>& device = options.engine->device();
   auto layout = BlockLayout::create(config, LayoutKind::FullyContiguous,
                                     {allocate_device(device, config.block_bytes() * config.blocks)}, device);
-  if (!layout) return fail(InvalidTiering{InvalidTiering::Code::StagingRefused, "staging pages: " + layout.error().text});
+  if (!layout)
+    return fail(InvalidTiering{InvalidTiering::Code::StagingRefused, "staging pages: " + layout.error().text});
   return std::make_shared<StagingPool>(std::move(*layout));
 }
 
@@ -74,17 +75,20 @@ TieredMatch TieredCache::match(std::span<const SequenceHash> hashes) const {
   std::vector<TieredMatch::Place> tail;
   std::uint32_t g2_blocks = 0;
   for (const SequenceHash& hash : hashes.subspan(head.size())) {
-    // The first behind the head is not in G1; beyond it, a block in both tiers counts for G1.
-    if (!tail.empty()) {
-      if (std::optional<ImmutableBlock<G1>> block = g1().match_block(hash)) {
-        tail.emplace_back(std::move(*block));
-        continue;
-      }
+    // A block of both tiers counts for G1. The first behind the head was not there a moment ago.
+    std::optional<ImmutableBlock<G1>> in_g1;
+    if (!tail.empty()) in_g1 = g1().match_block(hash);
+    std::optional<ImmutableBlock<G2>> in_g2;
+    if (!in_g1) in_g2 = g2().match_block(hash);
+    if (!in_g1 && !in_g2) in_g1 = g1().match_block(hash);  // it may have moved up between the two looks
+    if (in_g1) {
+      tail.emplace_back(std::move(*in_g1));
+    } else if (in_g2) {
+      tail.emplace_back(std::move(*in_g2));
+      ++g2_blocks;
+    } else {
+      break;
     }
-    std::optional<ImmutableBlock<G2>> block = g2().match_block(hash);
-    if (!block) break;
-    tail.emplace_back(std::move(*block));
-    ++g2_blocks;
   }
   return TieredMatch(std::move(head), std::move(tail), g2_blocks);
 }
