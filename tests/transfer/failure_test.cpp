@@ -37,6 +37,7 @@ std::uint64_t calls(const EmulatedDevice& device, FaultKind kind) {
 class Failure : public testing::TestWithParam<Failing> {
  protected:
   struct Attempt {
+    bool came_to_it;
     bool failed;
     std::string text;
     TransferError::Code code{};
@@ -52,29 +53,27 @@ class Failure : public testing::TestWithParam<Failing> {
     const test::GuardedPages& source = GetParam().to_host ? world.cache : world.store;
     const auto& before = GetParam().to_host ? world.in_store : world.in_cache;
     const auto& from = GetParam().to_host ? world.in_cache : world.in_store;
-    world.device->add_fault(
-        {.kind = GetParam().kind, .n = calls(*world.device, GetParam().kind) + n, .effect = effect});
+    const std::uint64_t calls_before = calls(*world.device, GetParam().kind);
+    world.device->add_fault({.kind = GetParam().kind, .n = calls_before + n, .effect = effect});
     TransferRequest made = request(world);
     made.keepalive = witness.guard();
 
     auto submitted = world.engine->submit(std::move(made));
     if (!submitted) {
       EXPECT_FALSE(made.keepalive.empty());  // NOLINT(bugprone-use-after-move): left in the request
-      return {true, submitted.error().text, submitted.error().code};
+      return {true, true, submitted.error().text, submitted.error().code};
     }
     const TransferOutcome outcome = submitted->wait();
-    if (effect != Effect::Break) {
+    const bool came_to_it = calls(*world.device, GetParam().kind) - calls_before >= n;
+    if (effect != Effect::Break && came_to_it) {  // the fault is not to hit the copies of this test
       EXPECT_EQ(source.read(), from);
       expect_only_targets_changed(target, before, target.read());
-      if (!outcome.error) {
-        EXPECT_EQ(target.read(), copied(source, from, target, before, kBlocks, {0, 3}));
-      }
     }
     EXPECT_FALSE(witness.gone());
     static_cast<void>(submitted->take_keepalive());
     EXPECT_TRUE(witness.gone());
-    if (outcome.error) return {true, outcome.error->text, outcome.error->code};
-    return {false, ""};
+    if (outcome.error) return {came_to_it, true, outcome.error->text, outcome.error->code};
+    return {came_to_it, false, ""};
   }
   static void expect_only_targets_changed(const test::GuardedPages& pages,
                                           std::vector<test::GuardedPages::Bytes> before,
@@ -106,16 +105,14 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, Failure,
                                          Failing{"EventOfKernel", FaultKind::Event, Mechanism::CopyKernel, false, true},
                                          Failing{"EventOfStagedLoad", FaultKind::Event, Mechanism::Staged, false},
                                          Failing{"EventOfStagedSave", FaultKind::Event, Mechanism::Staged, true}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& every) { return every.param.name; });
 
 TEST_P(Failure, OfEachCallInTurnHurtsThatTransferOnly) {
   for (std::uint64_t n = 1; n < 100; ++n) {
     SCOPED_TRACE("call " + std::to_string(n));
     EngineWorld world({.delay_seed = n});
-    const std::uint64_t before = calls(*world.device, GetParam().kind);
     const Attempt attempted = attempt(world, n, Effect::Refuse);
-    const bool came_to_it = calls(*world.device, GetParam().kind) - before >= n;
-    if (!came_to_it) {
+    if (!attempted.came_to_it) {
       EXPECT_GT(n, 1u);
       EXPECT_FALSE(attempted.failed) << attempted.text;
       return;
@@ -138,9 +135,8 @@ TEST_P(Failure, OfEachCallInTurnHurtsThatTransferOnly) {
 
 TEST_P(Failure, OfTheDeviceFailsAllAndHangsNobody) {
   EngineWorld world;
-  std::vector<Completion> behind;
   {
-    const Attempt attempted = attempt(world, 1, Effect::Break);
+    const Attempt attempted = attempt(world, 2, Effect::Break);
     EXPECT_TRUE(attempted.failed);
     EXPECT_EQ(attempted.code, Code::DeviceFailed);
   }
