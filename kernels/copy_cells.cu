@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cuda/ptx>
 
+#include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
-#include "cuda/nvtx.hpp"
 #include "kernels/copy_cells.cuh"
 #include "kernels/launchers.hpp"
 #include "kernels/warp_grid.cuh"

@@ -2,8 +2,8 @@
 
 #include <cub/warp/warp_reduce.cuh>
 
+#include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
-#include "cuda/nvtx.hpp"
 #include "kernels/launchers.hpp"
 #include "kernels/page_checksum.cuh"
 #include "kernels/warp_grid.cuh"

@@ -9,8 +9,7 @@ constexpr std::uint64_t kMemory = 64u << 20;
 std::vector<DeviceCase> cases() {
   std::vector<DeviceCase> all{
       {"AtOnce", [] { return EmulatedDevice::create({.memory_bytes = kMemory}); }},
-      {"WithoutBatches",
-       [] { return EmulatedDevice::create({.memory_bytes = kMemory, .batched_copy = false, .host_register = false}); }},
+      {"WithoutBatches", [] { return EmulatedDevice::create({.memory_bytes = kMemory, .batched_copy = false}); }},
   };
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     all.push_back({"Seed" + std::to_string(seed),

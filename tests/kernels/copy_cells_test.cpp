@@ -130,8 +130,14 @@ TEST(CopyCellsDeathTest, PairsThatAreNotThereAreABug) {
   EXPECT_DEATH(static_cast<void>(bulk_copy_cells({{}, {}, nullptr, 1, {0, 1}, 1, 64, 0})), "has block pairs");
 }
 
-TEST(CopyCellsDeathTest, BulkCopiesOfOddSizesAreABug) {
-  EXPECT_DEATH(static_cast<void>(bulk_copy_cells({{}, {}, nullptr, 0, {0, 1}, 1, 17, 0})), "multiples of 16");
+TEST(CopyCellsDeathTest, BulkCopiesOffMultiplesOf16AreABug) {
+  const auto copy = [](std::uint64_t fragment_bytes, std::uint64_t block_stride) {
+    const PageView view{.block_stride = block_stride};
+    static_cast<void>(bulk_copy_cells({view, {}, nullptr, 0, {0, 1}, 1, fragment_bytes, 0}));
+  };
+  copy(32, 48);
+  EXPECT_DEATH(copy(17, 48), "multiples of 16");
+  EXPECT_DEATH(copy(32, 40), "multiples of 16");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,8 @@ using test::host_layout;
 using test::kEveryLayoutKind;
 
 constexpr LayoutConfig kConfig{.blocks = 3, .layers = 4, .outer = 2, .tokens = 5, .inner = 7};
+
+static_assert(std::is_trivially_copyable_v<PageView> && !std::is_polymorphic_v<BlockLayout>);
 
 std::vector<std::byte*> every_cell(const BlockLayout& layout) {
   std::vector<std::byte*> cells;

@@ -16,6 +16,7 @@ namespace kvbm {
 struct DeviceCapabilities {
   std::string name;
   int ordinal = 0;
+  std::string pci_address{};  ///< as in sysfs, "0000:17:00.0"; empty: unknown
   int numa_node = -1;  ///< -1: unknown
   int multiprocessors = 0;
   std::uint64_t memory_bytes = 0;

@@ -28,7 +28,7 @@ class Memory {
   std::shared_ptr<const void> owner_;
 };
 
-/// Page-aligned and zero. Errors  std::invalid_argument for zero bytes, std::bad_alloc.
+/// Page-aligned and zero. Errors  std::invalid_argument for zero bytes, std::system_error, std::bad_alloc.
 [[nodiscard]] Memory allocate_system(std::size_t bytes);
 /// Errors  std::invalid_argument for zero bytes, DeviceError.
 [[nodiscard]] Memory allocate_device(std::shared_ptr<Device> device, std::size_t bytes);

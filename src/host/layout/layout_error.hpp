@@ -14,4 +14,8 @@ namespace kvbm {
   return {code, std::string(what) + ": needed " + std::to_string(needed) + ", got " + std::to_string(got), needed, got};
 }
 
+[[nodiscard]] inline LayoutError no_device_error() {
+  return {LayoutError::Code::NoDevice, "a layout of pinned or device memory needs the device that reaches it"};
+}
+
 }  // namespace kvbm

@@ -1,10 +1,10 @@
 #include "kvbm/memory/memory.hpp"
 
-#include <sys/mman.h>
-
-#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+
+#include "memory/page_mapping.hpp"
 
 namespace kvbm {
 namespace {
@@ -25,20 +25,6 @@ struct DeviceMemory {
   void* address;
 };
 
-/// Owns a private mapping.
-struct Mapping {
-  explicit Mapping(std::size_t size)
-      : address(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), bytes(size) {
-    if (address == MAP_FAILED) throw std::bad_alloc();
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { munmap(address, bytes); }
-
-  void* address;
-  std::size_t bytes;
-};
-
 }  // namespace
 
 Memory Memory::part(std::size_t offset, std::size_t bytes) const {
@@ -54,9 +40,8 @@ Memory Memory::part(std::size_t offset, std::size_t bytes) const {
 
 Memory allocate_system(std::size_t bytes) {
   refuse_zero(bytes, "system");
-  auto mapping = std::make_shared<const Mapping>(bytes);
-  const Region region{.address = static_cast<std::byte*>(mapping->address), .bytes = bytes, .kind = MemoryKind::System};
-  return Memory(region, std::move(mapping));
+  auto pages = std::make_shared<const PageMapping>(bytes, system_page_bytes());
+  return Memory({.address = pages->address(), .bytes = bytes, .kind = MemoryKind::System}, pages);
 }
 
 Memory allocate_device(std::shared_ptr<Device> device, std::size_t bytes) {
