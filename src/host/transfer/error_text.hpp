@@ -8,6 +8,11 @@
 
 namespace kvbm {
 
+/// "CopyKernel from Device to Pinned, 7 blocks".
+[[nodiscard]] std::string transfer_text(Mechanism mechanism, MemoryKind source, MemoryKind target, std::size_t blocks);
+/// ", from block 3 -> 9 on".
+[[nodiscard]] std::string from_block_text(BlockPair pair);
+
 /// DeviceFailed, naming mechanism, kinds of memory, blocks and layers, and what the device said.
 [[nodiscard]] TransferError transfer_failed(const Slice& slice, const std::string& reason);
 

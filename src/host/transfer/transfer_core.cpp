@@ -8,6 +8,7 @@
 #include "kvbm/base/assert.hpp"
 #include "kvbm/device/device_error.hpp"
 #include "transfer/check_request.hpp"
+#include "transfer/error_text.hpp"
 #include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
@@ -72,6 +73,8 @@ TransferCore::TransferCore(std::shared_ptr<Device> device, const TransferEngineO
       slot_bytes_(slot_bytes_of(checked(options))),
       table_(MechanismTable::built_in()),
       slots_(device_, options.transfers_max, options.blocks_max) {
+  const auto lanes = static_cast<std::uint32_t>(2 * links_.size() + host_lanes_.size());
+  make_states(options.transfers_max + lanes);  // a lane may be about to give one back when its slot is taken again
   const KernelLimits kernels{options.kernel_grid_max};
   for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost, Direction::DeviceToDevice}) {
     const bool over_link = direction != Direction::DeviceToDevice;
@@ -83,6 +86,14 @@ TransferCore::TransferCore(std::shared_ptr<Device> device, const TransferEngineO
   for (auto& lane : host_lanes_) {
     lane = std::make_unique<HostLane>(
         *this, device_, HostLane::Options{slot_bytes_ * options.staging_slots, options.staging_slots, kernels});
+  }
+}
+
+void TransferCore::make_states(std::uint32_t count) {
+  const MutexLock lock(mutex_);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto* const state = new PooledState();
+    state->next_free = std::exchange(free_states_, state);
   }
 }
 
@@ -181,7 +192,9 @@ Result<TransferState*, TransferError> TransferCore::submit(TransferRequest&& req
     }
   } catch (const DeviceError& error) {
     if (error.kind() == DeviceError::Kind::Broken) code = Code::DeviceFailed;
-    return refuse(code, std::string(step) + ": " + error.what());
+    return refuse(code, transfer_text(plan->mechanism, request.source->memory_kind(), request.target->memory_kind(),
+                                      request.blocks.size()) +
+                            from_block_text(request.blocks.front()) + ": " + step + ": " + error.what());
   }
   PooledState& state = lease_state();
   admission.keep();  // nothing fails from here on

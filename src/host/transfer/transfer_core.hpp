@@ -51,6 +51,8 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   [[nodiscard]] Checked checked_plan(const TransferRequest& request);
   [[nodiscard]] std::unique_ptr<BlockMarks> take_marks() KVBM_EXCLUDES(mutex_);
   void give_marks(std::unique_ptr<BlockMarks> marks) KVBM_EXCLUDES(mutex_);
+  void make_states(std::uint32_t count) KVBM_EXCLUDES(mutex_);
+  /// More are made only if their Completions are kept. Errors  std::bad_alloc.
   [[nodiscard]] PooledState& lease_state() KVBM_EXCLUDES(mutex_);
   [[nodiscard]] Link& link(const TransferPlan& plan) noexcept;
   [[nodiscard]] HostLane& host_lane(TransferPriority priority) noexcept;
