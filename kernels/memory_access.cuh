@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kvbm/base/assert.hpp"
 #include "kvbm/base/host_device.hpp"
 
 /// Asks the device compiler to unroll the loop that follows.
@@ -44,6 +45,7 @@ template <class Unit>
     return __ldcs(reinterpret_cast<const Unit*>(from));
   }
 #else
+  KVBM_ASSERT(address_bits(from) % sizeof(Unit) == 0, "a GPU faults on this load");
   Unit unit;
   std::memcpy(&unit, from, sizeof(Unit));
   return unit;
@@ -60,6 +62,7 @@ KVBM_HOST_DEVICE void store_once(std::byte* to, Unit unit) noexcept {
     __stcs(reinterpret_cast<Unit*>(to), unit);
   }
 #else
+  KVBM_ASSERT(address_bits(to) % sizeof(Unit) == 0, "a GPU faults on this store");
   std::memcpy(to, &unit, sizeof(Unit));
 #endif
 }

@@ -21,7 +21,6 @@ struct RowSide {
     token_stride = order == InnerOrder::Nhd ? row * permute.heads : row;
     head_stride = order == InnerOrder::Nhd ? row : row * permute.tokens;
     if (order == InnerOrder::UniversalTp) {
-      view.layer_bases = nullptr;
       view.outer_stride = row * permute.tokens;
       view.layer_stride = view.outer_stride * permute.outer;
       head_stride = view.layer_stride * permute.layers_total;

@@ -23,7 +23,8 @@ class CopyCellsOnHost : public testing::Test {
 };
 
 TEST_F(CopyCellsOnHost, MovesCellsOfAnySizeBetweenAllKinds) {
-  test::check_copy_between_all_kinds(world_, copy_cells, {1, 2, 3, 15, 16, 17, 999, 4096, 8192, 8192 + 17, 40960});
+  test::check_copy_between_all_kinds(world_, copy_cells,
+                                     {1, 2, 3, 15, 16, 17, 999, 4096, 8191, 8192, 8192 + 17, 40960});
 }
 
 TEST_F(CopyCellsOnHost, MovesSomeLayersAndNoOthers) { test::check_copy_of_some_layers(world_, copy_cells); }

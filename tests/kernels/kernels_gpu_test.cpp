@@ -87,7 +87,8 @@ TEST(RegisterKernels, ALaunchWithoutADeviceThrows) {
 // ---- copies ----
 
 TEST_F(KernelsOnGpu, CopyMovesCellsOfAnySizeBetweenAllKinds) {
-  test::check_copy_between_all_kinds(*world_, copy_cells, {1, 2, 3, 15, 16, 17, 999, 4096, 8192, 8192 + 17, 40960});
+  test::check_copy_between_all_kinds(*world_, copy_cells,
+                                     {1, 2, 3, 15, 16, 17, 999, 4096, 8191, 8192, 8192 + 17, 40960});
 }
 
 TEST_F(KernelsOnGpu, CopyMovesSomeLayersAndFoldedFragments) {

@@ -71,6 +71,17 @@ TEST_F(PageChecksum, ChangesIfTwoWordsChangePlaces) {
   }
 }
 
+// Words as far apart as the parts in which cells are summed up.
+TEST_F(PageChecksum, ChangesIfPartsOfACellChangePlaces) {
+  TestPages pages = random_pages({.blocks = 1, .layers = 1, .outer = 1, .cell_bytes = 2 * PageParts::kPartBytes});
+  const std::uint64_t right = sum(pages);
+  std::byte* half = pages.view().base + PageParts::kPartBytes;
+
+  std::swap_ranges(pages.view().base, half, half);
+
+  EXPECT_NE(sum(pages), right);
+}
+
 // -0.0 for 0.0 in words that differ in their signs only: sums of products would not tell.
 TEST_F(PageChecksum, ChangesIfSignsChangePlaces) {
   TestPages pages(world_, {.blocks = 1, .layers = 1, .outer = 1, .cell_bytes = 32});
