@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, AbandonSweep,
                                          Case{"CacheThenHand", Dropped::CacheThenHand, TierMode::Exclusive, 7},
                                          Case{"CacheThenHandInclusive", Dropped::CacheThenHand, TierMode::Inclusive, 9},
                                          Case{"EngineThenHand", Dropped::EngineThenHand, TierMode::Exclusive, 7}),
-                         [](const testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
+                         [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
 }  // namespace kvbm::test

@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"EventRefusedExclusive", FaultKind::Event, kRefuse, TierMode::Exclusive, 13},
                     Case{"EventRefusedInclusive", FaultKind::Event, kRefuse, TierMode::Inclusive, 13},
                     Case{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29}),
-    [](const testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
+    [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
 }  // namespace kvbm::test
