@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/nvtx.hpp"
 #include "kvbm/device/device_error.hpp"
 #include "transfer/error_text.hpp"
 #include "transfer/transfer_core.hpp"
@@ -183,6 +184,7 @@ void Link::enqueue_next(Slice& slice) {
 }
 
 std::optional<TransferError> Link::enqueue(Slice& slice) {
+  KVBM_NVTX_RANGE("kvbm.enqueue", NvtxCategory::None, slice.bytes);
   const StreamView stream = lane(slice.slot->priority).stream.view();
   slice.recorded = false;
   if (slice.begin == slice.slot->start()) core_.mark_submitted(*slice.slot);
@@ -213,6 +215,7 @@ void Link::enqueued(Slice& slice, std::optional<TransferError> error) {
 
 void Link::run(TransferPriority priority) {
   on_transfer_thread = true;
+  KVBM_NVTX_THREAD("kvbm.transfer");
   const StreamView stream = lane(priority).stream.view();
   while (true) {
     mutex_.lock();
