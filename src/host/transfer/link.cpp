@@ -94,6 +94,12 @@ void Link::submit(TransferSlot& slot) {
 }
 
 bool Link::force(TransferSlot& slot) {
+  const bool ordered = enqueue_all(slot);
+  dispatch();  // of what came meanwhile
+  return ordered;
+}
+
+bool Link::enqueue_all(TransferSlot& slot) {
   const MutexLock lock(mutex_);
   if (!slot.enqueued && !slot.forced) {
     slot.forced = true;
@@ -194,7 +200,7 @@ std::optional<TransferError> Link::enqueue(Slice& slice) {
     slice.recorded = true;
     return std::nullopt;
   } catch (const DeviceError& error) {
-    return transfer_failed(slice, error.what());
+    return transfer_failed(slice, text_of(error).c_str());
   }
 }
 
@@ -248,7 +254,7 @@ bool Link::finished(Slice& slice, std::optional<std::string> failure) {
   --slices_in_flight_;
   --slot.slices_in_flight;
   slice.in_flight = false;
-  if (failure) abandon(slot, transfer_failed(slice, *failure));
+  if (failure) abandon(slot, transfer_failed(slice, failure->c_str()));
   return slot.enqueued && slot.slices_in_flight == 0;
 }
 
@@ -258,7 +264,7 @@ std::optional<std::string> Link::await(const Slice& slice, StreamView stream) {
       device_->synchronize(slice.event.view());
       return std::nullopt;
     } catch (const DeviceError& error) {
-      if (error.kind() == DeviceError::Kind::Broken) return error.what();
+      if (error.kind() == DeviceError::Kind::Broken) return text_of(error);
     }
   }
   // What is enqueued may still write. No page goes home before the streams are empty.
