@@ -76,6 +76,13 @@ TEST_F(Plan, LayerSeparateRunsAreASpanForEachLayer) {
   EXPECT_EQ(spans(kOuterFirst, kOuterFirst, kOneRun, LayerRange{79, 80}), 2u);
 }
 
+TEST_F(Plan, NeighboursInPinnedMemoryMayBeRegisteredApart) {
+  const TransferRequest request{
+      .source = layout(kFc, MemoryKind::Pinned), .target = layout(kFc, MemoryKind::Device), .blocks = kOneRun};
+  const TransferPlan planned = plan(request).value();
+  EXPECT_EQ(count_spans(planned.direct_shape(planned.layers), 4, [](std::uint32_t i) { return kOneRun[i]; }), 4u);
+}
+
 TEST_F(Plan, KAndVAreOneFragmentWhereTheyLieTogether) {
   EXPECT_EQ(spans(kFc, kBlockFirst, kScattered), 4u * 80);
   EXPECT_EQ(spans(kFc, kOuterFirst, kScattered), 4u * 80 * 2);
@@ -168,12 +175,12 @@ TEST_F(Plan, TheTableChoosesByWhatTheSpansAre) {
   EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kFc, MemoryKind::Device, kScattered), Mechanism::Copies);
   EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, kScattered), Mechanism::Staged);
   EXPECT_EQ(chosen(kBlockFirst, MemoryKind::Device, kFc, MemoryKind::Pinned, kScattered), Mechanism::BulkCopyKernel);
-  // The same layouts, but the run makes spans of a megabyte and more.
-  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Pinned, kScattered),
+  // The same layouts, but the run makes spans of a megabyte.
+  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Device, kScattered),
             Mechanism::BulkCopyKernel);
   std::vector<BlockPair> run;
   for (BlockId block = 0; block < 32; ++block) run.push_back({block + 8, block + 3});
-  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Pinned, run), Mechanism::Copies);
+  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Device, run), Mechanism::Copies);
 }
 
 TEST_F(Plan, BulkCopiesNeedWholeWords) {

@@ -25,7 +25,8 @@ CopyShape fold(const PageSide& source, const PageSide& target, CellGrid grid) no
       shape.fragment_bytes *= grid.layers;
     }
   }
-  shape.blocks_join = from.block_stride == shape.fragment_bytes && to.block_stride == shape.fragment_bytes;
+  shape.blocks_join = source.one_piece && target.one_piece && from.block_stride == shape.fragment_bytes &&
+                      to.block_stride == shape.fragment_bytes;
   return shape;
 }
 

@@ -11,6 +11,7 @@ namespace kvbm {
 struct PageSide {
   PageView calls;
   PageView kernels;
+  bool one_piece = true;  ///< neighbouring blocks may be copied as one
 };
 
 /// A copy of layers [0, layers) with the largest fragments that lie together on both sides.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -13,8 +14,12 @@ namespace kvbm {
 /// ", from block 3 -> 9 on".
 [[nodiscard]] std::string from_block_text(BlockPair pair);
 
-/// DeviceFailed, naming mechanism, kinds of memory, blocks and layers, and what the device said.
-[[nodiscard]] TransferError transfer_failed(const Slice& slice, const std::string& reason);
+/// What it says, or that there was no memory to say it.
+[[nodiscard]] std::string text_of(const std::exception& error) noexcept;
+
+/// DeviceFailed, naming mechanism, kinds of memory, blocks and layers, and what the device said; only the reason's kind
+/// if there is no memory for more.
+[[nodiscard]] TransferError transfer_failed(const Slice& slice, const char* reason) noexcept;
 
 /// Runs `synchronize` until the device takes the call. Returns why the device is broken, if it is: then it writes no
 /// more either. A device that refuses this often without a reason counts as broken.
@@ -26,7 +31,7 @@ template <class Synchronize>
       synchronize();
       return std::nullopt;
     } catch (const DeviceError& error) {
-      if (error.kind() == DeviceError::Kind::Broken || tried == kTries) return error.what();
+      if (error.kind() == DeviceError::Kind::Broken || tried == kTries) return text_of(error);
     }
   }
 }

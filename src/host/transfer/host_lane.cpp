@@ -4,9 +4,10 @@
 #include <exception>
 #include <utility>
 
+#include "base/nvtx.hpp"
 #include "kvbm/device/device_error.hpp"
+#include "kvbm/memory/pinned_memory.hpp"
 #include "transfer/error_text.hpp"
-#include "transfer/pinned_scratch.hpp"
 #include "transfer/transfer_core.hpp"
 #include "transfer/transfer_thread.hpp"
 
@@ -47,6 +48,7 @@ TransferSlot* HostLane::next() {
 
 void HostLane::run() {
   on_transfer_thread = true;
+  KVBM_NVTX_THREAD("kvbm.transfer");
   while (TransferSlot* const slot = next()) {
     core_.mark_submitted(*slot);
     try {
@@ -64,6 +66,7 @@ void HostLane::run() {
 }
 
 void HostLane::move(const TransferSlot& slot) {
+  KVBM_NVTX_RANGE("kvbm.host_copy", NvtxCategory::None, slot.bytes_left);
   if (slot.has_dependency) device_->synchronize(slot.dependency.view());
   slot.plan.strategy.path == TransferPath::HostCopy ? move_on_host(slot) : move_through_ring(slot);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/nvtx.hpp"
 #include "kvbm/device/device_error.hpp"
 #include "transfer/error_text.hpp"
 #include "transfer/transfer_core.hpp"
@@ -93,6 +94,12 @@ void Link::submit(TransferSlot& slot) {
 }
 
 bool Link::force(TransferSlot& slot) {
+  const bool ordered = enqueue_all(slot);
+  dispatch();  // of what came meanwhile
+  return ordered;
+}
+
+bool Link::enqueue_all(TransferSlot& slot) {
   const MutexLock lock(mutex_);
   if (!slot.enqueued && !slot.forced) {
     slot.forced = true;
@@ -183,6 +190,7 @@ void Link::enqueue_next(Slice& slice) {
 }
 
 std::optional<TransferError> Link::enqueue(Slice& slice) {
+  KVBM_NVTX_RANGE("kvbm.enqueue", NvtxCategory::None, slice.bytes);
   const StreamView stream = lane(slice.slot->priority).stream.view();
   slice.recorded = false;
   if (slice.begin == slice.slot->start()) core_.mark_submitted(*slice.slot);
@@ -192,7 +200,7 @@ std::optional<TransferError> Link::enqueue(Slice& slice) {
     slice.recorded = true;
     return std::nullopt;
   } catch (const DeviceError& error) {
-    return transfer_failed(slice, error.what());
+    return transfer_failed(slice, text_of(error).c_str());
   }
 }
 
@@ -213,6 +221,7 @@ void Link::enqueued(Slice& slice, std::optional<TransferError> error) {
 
 void Link::run(TransferPriority priority) {
   on_transfer_thread = true;
+  KVBM_NVTX_THREAD("kvbm.transfer");
   const StreamView stream = lane(priority).stream.view();
   while (true) {
     mutex_.lock();
@@ -245,7 +254,7 @@ bool Link::finished(Slice& slice, std::optional<std::string> failure) {
   --slices_in_flight_;
   --slot.slices_in_flight;
   slice.in_flight = false;
-  if (failure) abandon(slot, transfer_failed(slice, *failure));
+  if (failure) abandon(slot, transfer_failed(slice, failure->c_str()));
   return slot.enqueued && slot.slices_in_flight == 0;
 }
 
@@ -255,7 +264,7 @@ std::optional<std::string> Link::await(const Slice& slice, StreamView stream) {
       device_->synchronize(slice.event.view());
       return std::nullopt;
     } catch (const DeviceError& error) {
-      if (error.kind() == DeviceError::Kind::Broken) return error.what();
+      if (error.kind() == DeviceError::Kind::Broken) return text_of(error);
     }
   }
   // What is enqueued may still write. No page goes home before the streams are empty.

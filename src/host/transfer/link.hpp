@@ -68,6 +68,7 @@ class Link {
     return *lanes_[static_cast<std::size_t>(priority)];
   }
   void dispatch() KVBM_EXCLUDES(mutex_);
+  [[nodiscard]] bool enqueue_all(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
   /// The next slice that may be enqueued; null if there is none now.
   [[nodiscard]] Slice* next_slice() noexcept KVBM_REQUIRES(mutex_);
   [[nodiscard]] Slice* cut(TransferSlot& slot) noexcept KVBM_REQUIRES(mutex_);

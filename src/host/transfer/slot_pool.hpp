@@ -7,7 +7,7 @@
 
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/base/result.hpp"
-#include "transfer/pinned_scratch.hpp"
+#include "kvbm/memory/pinned_memory.hpp"
 #include "transfer/transfer_slot.hpp"
 
 namespace kvbm {

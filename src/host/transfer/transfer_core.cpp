@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/nvtx.hpp"
 #include "kvbm/base/assert.hpp"
 #include "kvbm/device/device_error.hpp"
 #include "transfer/check_request.hpp"
@@ -126,6 +127,7 @@ void TransferCore::give_marks(std::unique_ptr<BlockMarks> marks) {
 }
 
 Result<TransferPlan, TransferError> TransferCore::checked_plan(const TransferRequest& request) {
+  KVBM_NVTX_RANGE("kvbm.plan", NvtxCategory::None, request.blocks.size());
   std::unique_ptr<BlockMarks> marks = take_marks();
   auto checked = check_request(request, device_.get(), *marks);
   give_marks(std::move(marks));
@@ -164,6 +166,7 @@ bool TransferCore::on_host(const TransferPlan& plan) noexcept {
 
 Result<TransferState*, TransferError> TransferCore::submit(TransferRequest&& request, bool may_wait) {
   KVBM_ASSERT(request.source != nullptr && request.target != nullptr, "a request names two layouts");
+  KVBM_NVTX_RANGE("kvbm.submit", NvtxCategory::None, request.blocks.size());
   const auto queued = std::chrono::steady_clock::now();
   auto plan = checked_plan(request);
   if (!plan) return fail(std::move(plan).error());

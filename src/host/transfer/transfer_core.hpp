@@ -26,6 +26,9 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
 
   /// A state with one reference for the caller.
   [[nodiscard]] Result<TransferState*, TransferError> submit(TransferRequest&& request, bool may_wait);
+  /// Before anybody else submits.
+  void use_table(const MechanismTable& table) noexcept { table_ = table; }
+
   void quiesce() { slots_.close(); }
   void resume() { slots_.open(); }
   /// Ends all threads. Nothing is submitted any more.

@@ -2,12 +2,21 @@
 
 #include <utility>
 
+#include "transfer/calibration.hpp"
 #include "transfer/transfer_core.hpp"
 
 namespace kvbm {
 
 TransferEngine::TransferEngine(std::shared_ptr<Device> device, TransferEngineOptions options)
-    : core_(std::make_shared<TransferCore>(std::move(device), options)) {}
+    : core_(std::make_shared<TransferCore>(std::move(device), options)) {
+  if (!options.calibrate) return;
+  try {
+    core_->use_table(calibrated_table(*core_));
+  } catch (...) {
+    core_->shut_down();
+    throw;
+  }
+}
 
 TransferEngine::~TransferEngine() { core_->shut_down(); }
 

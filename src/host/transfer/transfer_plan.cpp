@@ -134,6 +134,12 @@ Result<Mechanism, TransferError> choose_mechanism(const TransferPlan& plan, cons
   return fastest(plan, request, context, possible);
 }
 
+/// Pinned memory may be registered in pieces. No page lies in two, but neighbours may, and a device refuses a copy that
+/// does.
+PageSide side_of(const BlockLayout& layout) noexcept {
+  return {layout.host_view(), layout.device_view(), layout.memory_kind() != MemoryKind::Pinned};
+}
+
 }  // namespace
 
 PageSide TransferPlan::from_layer(const PageSide& side, InnerOrder order, std::uint32_t layer) const noexcept {
@@ -157,7 +163,7 @@ PageSide TransferPlan::staged(const StagingSlot& slot, std::uint32_t layer_count
                 .cell_bytes = cell_bytes,
                 .layers = layer_count,
                 .outer = outer};
-  PageSide side{view, view};
+  PageSide side{view, view, true};
   side.kernels.base = slot.kernels;
   return side;
 }
@@ -196,8 +202,8 @@ Result<TransferPlan, TransferError> plan_transfer(const TransferRequest& request
 
   TransferPlan plan{.strategy = strategy_between(source.memory_kind(), target.memory_kind(), context.capabilities),
                     .mechanism = {},
-                    .source = {source.host_view(), source.device_view()},
-                    .target = {target.host_view(), target.device_view()},
+                    .source = side_of(source),
+                    .target = side_of(target),
                     .source_order = orders.source,
                     .target_order = orders.target,
                     .layers = layers_of(request),

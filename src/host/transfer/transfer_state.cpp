@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/nvtx.hpp"
+
 namespace kvbm {
 
 // relaxed: whoever adds one has one
@@ -31,6 +33,7 @@ void TransferState::run_callbacks() {
 
 void TransferState::wait() {
   if (done()) return;
+  KVBM_NVTX_RANGE("kvbm.wait", NvtxCategory::None, outcome.bytes);
   const MutexLock lock(mutex_);
   while (!done()) ended_.wait(mutex_);
 }
