@@ -19,6 +19,8 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"
 #include "kvbm/manager/stats_collector.hpp"
+#include "kvbm/memory/arena.hpp"
+#include "kvbm/memory/host_bytes.hpp"
 #include "kvbm/memory/pinned_memory.hpp"
 #include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/registry/block_registry.hpp"

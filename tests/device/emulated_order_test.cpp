@@ -7,6 +7,7 @@
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/device/emulated_device.hpp"
 #include "kvbm/device/stream_owner.hpp"
+#include "tests/support/allocation_faults.hpp"
 #include "tests/support/kernel_gate.hpp"
 #include "tests/support/pinned_bytes.hpp"
 
@@ -153,6 +154,33 @@ TEST(EmulatedDevice, StreamsAreUsedAgain) {
   const Stream second = stream_of(device);
 
   EXPECT_EQ(second.view(), first);
+}
+
+TEST(EmulatedDevice, EnqueuingAllocatesNothingOnceWarm) {
+  const auto device = EmulatedDevice::create();
+  PinnedBytes bytes(device, 8);
+  const Stream stream = stream_of(device);
+  const Event event(device);
+  void* const targets[] = {bytes.data(), bytes.data() + 1};
+  const void* const sources[] = {bytes.data() + 2, bytes.data() + 3};
+  const std::size_t sizes[] = {1, 1};
+  int runs = 0;
+  const auto work = [&] {
+    device->copy(bytes.data(), bytes.data() + 4, 1, stream.view());
+    device->fill(bytes.data(), 1, 1, stream.view());
+    device->copy_batch({.targets = targets, .sources = sources, .bytes = sizes}, stream.view());
+    device->launch(host_kernel("count", &runs, [](int& count) { ++count; }), stream.view());
+    device->record(event.view(), stream.view());
+    device->wait(stream.view(), event.view());
+    device->synchronize(event.view());
+  };
+  for (int i = 0; i < 50; ++i) work();
+
+  const AllocationFault first_allocation(0);
+  for (int i = 0; i < 50; ++i) work();
+
+  EXPECT_FALSE(first_allocation.fired());
+  EXPECT_EQ(runs, 100);
 }
 
 TEST(EmulatedDevice, ItsEndRunsWhatIsEnqueued) {

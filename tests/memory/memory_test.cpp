@@ -112,6 +112,17 @@ TEST(Memory, PartBeyondTheEndIsRefused) {
   EXPECT_THROW(static_cast<void>(memory.part(kMax, 2)), std::out_of_range);
 }
 
+TEST(Memory, PartIsFoundByItsAddress) {
+  const Memory memory = allocate_system(100);
+
+  EXPECT_EQ(memory.part_at(memory.address(), 100).region(), memory.region());
+  EXPECT_EQ(memory.part_at(memory.address() + 40, 60).address(), memory.address() + 40);
+  EXPECT_THROW(static_cast<void>(memory.part_at(memory.address() - 1, 1)), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(memory.part_at(memory.address() + 101, 0)), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(memory.part_at(memory.address() + 99, 2)), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(memory.part_at(memory.address() + 1, SIZE_MAX)), std::out_of_range);
+}
+
 TEST(Memory, LentIsNotFreedAndKeepsItsOwner) {
   const auto owner = std::make_shared<std::vector<std::byte>>(64);
   const Region region{.address = owner->data(), .bytes = 64, .kind = MemoryKind::Device, .device = 3};

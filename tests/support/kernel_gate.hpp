@@ -3,6 +3,7 @@
 #include <latch>
 #include <list>
 #include <mutex>
+#include <type_traits>
 
 #include "kvbm/device/kernel_call.hpp"
 
@@ -51,5 +52,18 @@ class KernelGate {
 
   State& state_;
 };
+
+/// A kernel that runs `action(context)` on the host.
+template <class Context>
+[[nodiscard]] KernelCall host_kernel(const char* name, Context* context,
+                                     std::type_identity_t<void (*)(Context&)> action) noexcept {
+  struct Arguments {
+    Context* context;
+    void (*action)(Context&);
+  };
+  return KernelCall(
+      name, Arguments{context, action}, [](const Arguments& arguments) { arguments.action(*arguments.context); },
+      nullptr);
+}
 
 }  // namespace kvbm::test

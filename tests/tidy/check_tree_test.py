@@ -11,7 +11,7 @@ IN_ORDER = {
     "include/kvbm/pools/slot.hpp": '#pragma once\n#include "kvbm/base/types.hpp"\n',
     "include/kvbm/device/stream.hpp": "#pragma once\n",
     "include/kvbm/kvbm.hpp": "#pragma once\n" + "".join(
-        f'#include "kvbm/{name}.hpp"\n' for name in ("base/types", "pools/slot", "cuda/stream")),
+        f'#include "kvbm/{name}.hpp"\n' for name in ("base/types", "pools/slot", "device/stream")),
     "src/host/pools/store.cpp": '#include "kvbm/pools/slot.hpp"\n// mmap( and <<< in a comment are words\n',
     "src/device/cuda/stream.cpp": '#include <cuda_runtime_api.h>\n#include "kvbm/device/stream.hpp"\n'
                                   "void make() { cudaStreamCreate(&stream); }\n",
@@ -51,7 +51,7 @@ class CheckTree(unittest.TestCase):
         self.assert_one({"src/host/base/a.cpp": '#include "kvbm/pools/slot.hpp"\n'}, "base may not include pools")
 
     def test_include_across(self):
-        self.assert_one({"src/host/pools/a.cpp": '#include "kvbm/device/stream.hpp"\n'}, "pools may not include cuda")
+        self.assert_one({"src/host/pools/a.cpp": '#include "kvbm/device/stream.hpp"\n'}, "pools may not include device")
         self.assert_one({"src/device/memory/a.cpp": '#include "kvbm/pools/slot.hpp"\n'},
                         "memory may not include pools")
 
@@ -70,6 +70,10 @@ class CheckTree(unittest.TestCase):
 
     def test_cuda_header_in_host_code(self):
         self.assert_one({"src/host/pools/a.cpp": "#include <cuda_runtime.h>\n"}, "CUDA header")
+
+    def test_nvtx_header_in_host_code(self):
+        self.assert_one({"src/host/pools/a.cpp": "#include <nvtx3/nvToolsExt.h>\n"}, "an NVTX header")
+        self.assertEqual(self.findings({"src/host/base/nvtx.cpp": "#include <nvtx3/nvToolsExt.h>\n"}), [])
 
     def test_cuda_call_in_host_code(self):
         self.assert_one({"src/host/pools/a.cpp": "int x = cudaGetLastError();\n"}, "CUDA call")

@@ -22,6 +22,8 @@ class Memory {
 
   /// A piece that keeps the whole alive. Errors  std::out_of_range naming offset, size and limit.
   [[nodiscard]] Memory part(std::size_t offset, std::size_t bytes) const;
+  /// The piece that begins at `address`. Errors  std::out_of_range if any of it lies outside.
+  [[nodiscard]] Memory part_at(const void* address, std::size_t bytes) const;
 
  private:
   Region region_;

@@ -48,10 +48,8 @@ nvtxEventAttributes_t attributes_of(nvtxStringHandle_t name, NvtxCategory catego
   attributes.version = NVTX_VERSION;
   attributes.size = NVTX_EVENT_ATTRIB_STRUCT_SIZE;
   attributes.category = static_cast<std::uint32_t>(category);
-  if (category != NvtxCategory::None) {
-    attributes.payloadType = NVTX_PAYLOAD_TYPE_UNSIGNED_INT64;
-    attributes.payload.ullValue = payload;
-  }
+  attributes.payloadType = NVTX_PAYLOAD_TYPE_UNSIGNED_INT64;
+  attributes.payload.ullValue = payload;
   attributes.messageType = NVTX_MESSAGE_TYPE_REGISTERED;
   attributes.message.registered = name;
   return attributes;

@@ -6,9 +6,10 @@
 ///
 ///   KVBM_NVTX_RANGE("kvbm.verb");                                 the rest of the scope
 ///   KVBM_NVTX_RANGE("kvbm.verb", NvtxCategory::Lookup, blocks);   with what it is about, and how many blocks or bytes
+///   return KVBM_NVTX_OVER("kvbm.verb", NvtxCategory::Lookup, blocks, call());   the same for one call, cheaper
 ///
 /// Threads  any; a range ends on the thread it began on, an NvtxSpan on any.
-/// Cost     with no profiler attached: a load and a jump at either end.
+/// Cost     with no profiler attached: OVER 8 instructions, RANGE 14 to 19 (bench/measure, alloc64 and miss).
 namespace kvbm {
 
 enum class NvtxCategory : std::uint32_t { None, Lookup, Offload, Onboard, Evict, Io };
@@ -86,9 +87,18 @@ class NvtxSpan {
 
 }  // namespace kvbm
 
-#define KVBM_NVTX_RANGE(text, ...)                        \
-  static constinit ::kvbm::NvtxName kvbm_nvtx_name{text}; \
-  const ::kvbm::NvtxRange kvbm_nvtx_range { kvbm_nvtx_name __VA_OPT__(, ) __VA_ARGS__ }
+#define KVBM_NVTX_JOINED(name, line) name##line
+#define KVBM_NVTX_UNIQUE(name, line) KVBM_NVTX_JOINED(name, line)
+#define KVBM_NVTX_RANGE(text, ...)                                                     \
+  static constinit ::kvbm::NvtxName KVBM_NVTX_UNIQUE(kvbm_nvtx_name_, __LINE__){text}; \
+  const ::kvbm::NvtxRange KVBM_NVTX_UNIQUE(kvbm_nvtx_range_, __LINE__) {               \
+    KVBM_NVTX_UNIQUE(kvbm_nvtx_name_, __LINE__) __VA_OPT__(, ) __VA_ARGS__             \
+  }
+#define KVBM_NVTX_OVER(text, category, payload, expression) \
+  (::kvbm::Nvtx::may_listen() ? [&]() __attribute__((noinline, cold)) { \
+    KVBM_NVTX_RANGE(text, category, payload);                           \
+    return expression;                                                  \
+  }() : (expression))
 /// Names the calling thread.
 #define KVBM_NVTX_THREAD(text) (::kvbm::Nvtx::may_listen() ? ::kvbm::Nvtx::name_thread(text) : static_cast<void>(0))
 #else
@@ -99,5 +109,6 @@ class NvtxSpan {};
 }  // namespace kvbm
 
 #define KVBM_NVTX_RANGE(text, ...) static_cast<void>(0)
+#define KVBM_NVTX_OVER(text, category, payload, expression) (expression)
 #define KVBM_NVTX_THREAD(text) static_cast<void>(0)
 #endif

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/nvtx.hpp"
 #include "device/emulated_core.hpp"
 
 namespace kvbm {
@@ -54,6 +55,7 @@ EmulatedCore::~EmulatedCore() {
 }
 
 void EmulatedCore::work() {
+  KVBM_NVTX_THREAD("kvbm.emulated");
   Operation operation;  // its vectors go round with those of the queues
   const MutexLock lock(mutex_);
   for (;;) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kvbm/base/mutex.hpp"
+#include "src/host/base/nvtx.hpp"
 #include "src/host/pools/block_store.hpp"
 #include "src/host/pools/make_backend.hpp"
 
@@ -123,17 +124,21 @@ void ManagerCore::close() noexcept {
 
 BlockStore& ManagerCore::store() const noexcept { return store_of(*store_); }
 
-std::optional<RunHold> ManagerCore::allocate(std::uint32_t count) const { return store().allocate(count); }
+// Operations on runs are NVTX ranges; those on one block cost too little themselves.
+
+std::optional<RunHold> ManagerCore::allocate(std::uint32_t count) const {
+  return KVBM_NVTX_OVER("kvbm.allocate", NvtxCategory::None, count, store().allocate(count));
+}
 
 std::optional<RunHold> ManagerCore::allocate(std::uint32_t count, std::vector<SequenceHash>& evicted) const {
-  return store().allocate(count, evicted);
+  return KVBM_NVTX_OVER("kvbm.allocate_with_evictions", NvtxCategory::Evict, count, store().allocate(count, evicted));
 }
 
 BlockId ManagerCore::allocate_block() const { return store().allocate_one(); }
 
 RunHold ManagerCore::register_blocks(RunHold&& run) const {
   KVBM_ASSERT(run.store_head() == nullptr || run.store_head() == store_, "blocks of another manager");
-  return store().register_run(std::move(run));
+  return KVBM_NVTX_OVER("kvbm.register_blocks", NvtxCategory::None, run.size(), store().register_run(std::move(run)));
 }
 
 BlockId ManagerCore::register_block(ExclusiveHold&& block) const {
@@ -141,19 +146,22 @@ BlockId ManagerCore::register_block(ExclusiveHold&& block) const {
   return store().register_one(block.detach());
 }
 
-RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const { return store().match(hashes); }
+RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const {
+  return KVBM_NVTX_OVER("kvbm.match_blocks", NvtxCategory::Lookup, hashes.size(), store().match(hashes));
+}
 
 RunHold ManagerCore::match_scattered(std::span<const SequenceHash> hashes) const {
-  return store().match_scattered(hashes);
+  return KVBM_NVTX_OVER("kvbm.match_scattered", NvtxCategory::Lookup, hashes.size(), store().match_scattered(hashes));
 }
 
 RunHold ManagerCore::scan(std::span<const SequenceHash> hashes, bool touch) const {
-  return store().scan(hashes, touch);
+  return KVBM_NVTX_OVER("kvbm.scan_matches", NvtxCategory::Lookup, hashes.size(), store().scan(hashes, touch));
 }
 
 BlockId ManagerCore::match_block(const SequenceHash& hash) const { return store().match_one(hash); }
 
 ManagerCore::Drained ManagerCore::drain_inactive() const {
+  KVBM_NVTX_RANGE("kvbm.reset_inactive_pool", NvtxCategory::Evict);
   const BlockStore::Drained drained = store().drain_inactive();
   return {drained.drained, drained.free};
 }

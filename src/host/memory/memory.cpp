@@ -38,6 +38,15 @@ Memory Memory::part(std::size_t offset, std::size_t bytes) const {
   return Memory(region, owner_);
 }
 
+Memory Memory::part_at(const void* address, std::size_t bytes) const {
+  const auto begin = reinterpret_cast<std::uintptr_t>(region_.address);
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  if (at < begin) {
+    throw std::out_of_range("part that begins " + std::to_string(begin - at) + " bytes before the memory");
+  }
+  return part(at - begin, bytes);
+}
+
 Memory allocate_system(std::size_t bytes) {
   refuse_zero(bytes, "system");
   auto pages = std::make_shared<const PageMapping>(bytes, system_page_bytes());
