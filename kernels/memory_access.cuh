@@ -79,7 +79,11 @@ KVBM_HOST_DEVICE void store_once(std::byte* to, Unit unit) noexcept {
   return unit;
 #else
   Bytes16 unit{0, 0};
-  std::memcpy(&unit, from, bytes);
+  if (bytes == 16) {
+    std::memcpy(&unit, from, 16);  // a move, where a length that varies would be a call
+  } else {
+    std::memcpy(&unit, from, bytes);
+  }
   return unit;
 #endif
 }
@@ -92,7 +96,11 @@ KVBM_HOST_DEVICE void store_part(std::byte* to, Bytes16 unit, std::uint32_t byte
     to[i] = static_cast<std::byte>((i < 8 ? unit.low : unit.high) >> (8 * (i % 8)));
   }
 #else
-  std::memcpy(to, &unit, bytes);
+  if (bytes == 16) {
+    std::memcpy(to, &unit, 16);
+  } else {
+    std::memcpy(to, &unit, bytes);
+  }
 #endif
 }
 
