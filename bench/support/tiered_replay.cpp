@@ -66,16 +66,20 @@ void TieredReplay::serve(std::span<const SequenceHash> request) {
   ++counts_.requests.requests;
   counts_.requests.input_blocks += request.size();
   const auto part = request.first(std::min<std::size_t>(request.size(), cache_.g1().total_blocks()));
-  Run held = onboard(part);
+  TieredMatch match = cache_.match(part);
+  // What else G1 has of the request stays there while its hits displace others.
+  std::optional<Run> orphans;
+  if (match.g2_blocks() != 0) orphans = cache_.g1().scan_matches(part.subspan(match.size()), false);
+  Run held = onboard(std::move(match), part);
   const auto rest = part.subspan(held.size());
   counts_.requests.hit_blocks += held.size();
   if (!rest.empty()) held.append(obtain(rest));
+  orphans.reset();  // held otherwise by now
   if (mode_ == TierMode::Inclusive) cache_.offload(rest);
   cache_.settle();
 }
 
-TieredReplay::Run TieredReplay::onboard(std::span<const SequenceHash> hashes) {
-  TieredMatch match = cache_.match(hashes);
+TieredReplay::Run TieredReplay::onboard(TieredMatch match, std::span<const SequenceHash> hashes) {
   std::vector<bool> in_g1(match.size());
   for (std::uint32_t i = 0; i < match.size(); ++i) in_g1[i] = match.in_g1(i);
   const bool loads = match.g2_blocks() != 0;

@@ -43,7 +43,7 @@ class TieredReplay {
   using Run = BlockRun<ImmutableBlock<G1>>;
 
   [[nodiscard]] TieredCache make_cache(const Policy& policy, std::uint32_t g1_blocks, const TieredOptions& options);
-  [[nodiscard]] Run onboard(std::span<const SequenceHash> hashes);
+  [[nodiscard]] Run onboard(TieredMatch match, std::span<const SequenceHash> hashes);
   [[nodiscard]] Run obtain(std::span<const SequenceHash> hashes);
   [[nodiscard]] Run add(std::span<const SequenceHash> hashes);
   void verify(PagesArrived::Tier tier, std::span<const BlockId> blocks, std::span<const SequenceHash> hashes);

@@ -44,21 +44,25 @@ TEST(Onboarding, TellsWhatIsValidFromTheStart) {
   EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 4u);
 }
 
+/// An onboarding whose copy waits for the gate.
+Onboarding held_back(TieredWorld& world) {
+  const auto hashes = chain(1, 2);
+  auto targets = std::move(*world.g2().allocate(2));  // put there by hand: no copy passes the gate
+  static_cast<void>(world.g2().register_blocks(std::move(std::move(targets).stage(hashes, 4)).value()));
+  return world.cache().onboard(world.cache().match(hashes));
+}
+
 TEST(Onboarding, RegistersNothingBeforeTheBytesAreThere) {
   TieredWorld world({.gated = true});
-  std::vector<SequenceHash> hashes = chain(1, 2);
-  auto targets = std::move(*world.g2().allocate(2));  // put there by hand: no copy passes the gate
-  auto placed = world.g2().register_blocks(std::move(std::move(targets).stage(hashes, 4)).value());
-  { const auto dropped = std::move(placed); }
+  Onboarding onboarding = held_back(world);
 
-  Onboarding onboarding = world.cache().onboard(world.cache().match(hashes));
   EXPECT_FALSE(onboarding.advance());
   world.cache().advance();
 
-  EXPECT_FALSE(world.in_g1(hashes[0]));
+  EXPECT_FALSE(world.in_g1(hash(1)));
   world.open_gate();
   EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 2u);
-  EXPECT_TRUE(world.in_g1(hashes[0]));
+  EXPECT_TRUE(world.in_g1(hash(1)));
 }
 
 TEST(Onboarding, TakesAsMuchOfThePrefixAsG1HasRoomFor) {
@@ -79,7 +83,8 @@ TEST(Onboarding, AFailedLoadLeavesTheValidPrefixAndNothingRegistered) {
   static_cast<void>(world.compute(hashes));
   static_cast<void>(world.compute(chain(2, 2)));
   world.cache().settle();
-  world.device()->add_fault({FaultKind::Copy, world.device()->call_counts().copies + 2});  // after the staging copy
+  world.device()->add_fault(
+      {FaultKind::Launch, world.device()->call_counts().launches + 2});  // behind the victims' copy
 
   const Onboarded onboarded = world.fetch(hashes);
   world.cache().settle();
@@ -98,7 +103,7 @@ TEST(Onboarding, AFailedLoadLeavesTheValidPrefixAndNothingRegistered) {
 TEST(Onboarding, TheNextAttemptAfterAFailureSucceeds) {
   TieredWorld world;
   const auto hashes = offloaded(world, 1);
-  world.device()->add_fault({FaultKind::Copy, world.device()->call_counts().copies + 1});
+  world.device()->add_fault({FaultKind::Launch, world.device()->call_counts().launches + 1});
   EXPECT_EQ(world.fetch(hashes).prefix.size(), 0u);
 
   EXPECT_EQ(world.fetch(hashes).prefix.size(), 4u);
@@ -139,7 +144,7 @@ TEST(Onboarding, OfTwoThatShareALoadTheOneThatDidNotBeginItIsShortWhenItFails) {
   TieredWorld world;
   const auto hashes = offloaded(world, 1);
   TieredMatch one = world.cache().match(hashes), two = world.cache().match(hashes);
-  world.device()->add_fault({FaultKind::Copy, world.device()->call_counts().copies + 1});
+  world.device()->add_fault({FaultKind::Launch, world.device()->call_counts().launches + 1});
 
   Onboarding first = world.cache().onboard(std::move(one));
   const Onboarded by_second = world.cache().onboard(std::move(two)).finish();
@@ -167,7 +172,7 @@ TEST(Onboarding, DroppedItsLoadIsRegisteredByTheCache) {
 TEST(Onboarding, AFailureThatNobodyWaitsForIsReportedOnce) {
   TieredWorld world;
   const auto hashes = offloaded(world, 1);
-  world.device()->add_fault({FaultKind::Copy, world.device()->call_counts().copies + 1});
+  world.device()->add_fault({FaultKind::Launch, world.device()->call_counts().launches + 1});
 
   { const Onboarding dropped = world.cache().onboard(world.cache().match(hashes)); }
   world.cache().settle();
@@ -178,30 +183,33 @@ TEST(Onboarding, AFailureThatNobodyWaitsForIsReportedOnce) {
 }
 
 TEST(Onboarding, AStreamMayWaitInsteadOfTheHost) {
-  TieredWorld world;
-  const auto hashes = offloaded(world, 1);
-  Onboarding onboarding = world.cache().onboard(world.cache().match(hashes));
-  KernelGate after;
+  TieredWorld world({.gated = true});
+  Onboarding onboarding = held_back(world);
+  const Stream stream(world.device(), StreamPriority::Normal, "consumer");
+  const Event passed(world.device());
 
-  onboarding.wait_on(world.stream());
-  world.device()->launch(after.call(), world.stream());
-  after.wait_until_held();
+  onboarding.wait_on(stream.view());
+  world.device()->record(passed.view(), stream.view());
 
-  EXPECT_TRUE(onboarding.advance());
-  after.open();
-  EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 4u);
+  EXPECT_FALSE(world.device()->done(passed.view()));
+  world.open_gate();
+  world.device()->synchronize(passed.view());
+  EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 2u);
 }
 
 TEST(Onboarding, AStreamMayWaitForOneLayer) {
-  TieredWorld world({.layer_events = true});
-  const auto hashes = offloaded(world, 1);
-  Onboarding onboarding = world.cache().onboard(world.cache().match(hashes));
+  TieredWorld world({.layer_events = true, .gated = true});
+  Onboarding onboarding = held_back(world);
+  const Stream stream(world.device(), StreamPriority::Normal, "consumer");
+  const Event passed(world.device());
 
-  onboarding.wait_for_layer(0, world.stream());
-  onboarding.wait_for_layer(1, world.stream());
-  world.device()->synchronize(world.stream());
+  onboarding.wait_for_layer(1, stream.view());
+  world.device()->record(passed.view(), stream.view());
 
-  EXPECT_TRUE(onboarding.advance());
+  EXPECT_FALSE(world.device()->done(passed.view()));
+  world.open_gate();
+  world.device()->synchronize(passed.view());
+  EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 2u);
 }
 
 TEST(Onboarding, OutlivesTheCache) {

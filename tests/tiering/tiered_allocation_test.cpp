@@ -92,7 +92,7 @@ TEST(TieredAllocation, AVictimWhoseCopyFailsIsLostAndReportedOnce) {
   TieredWorld world;
   const auto hashes = chain(1, 4);
   static_cast<void>(world.compute(hashes));
-  world.device()->add_fault({FaultKind::Copy, world.device()->call_counts().copies + 1});
+  world.device()->add_fault({FaultKind::Launch, world.device()->call_counts().launches + 1});
 
   {
     auto allocation = world.cache().allocate(4);

@@ -12,6 +12,7 @@ bool TieredClient::serve(std::span<const SequenceHash> request, InHand& hand, co
   hand.match = world_.cache().match(part);
   std::vector<bool> in_g1;
   for (std::uint32_t i = 0; i < hand.match->size(); ++i) in_g1.push_back(hand.match->in_g1(i));
+  hand.orphans = world_.g1().scan_matches(part.subspan(hand.match->size()), false);
   if (stop()) return false;
   hand.onboarding = world_.cache().onboard(*std::exchange(hand.match, std::nullopt));
   if (stop()) return false;
@@ -26,6 +27,7 @@ bool TieredClient::serve(std::span<const SequenceHash> request, InHand& hand, co
   world_.cache().settle();
   const auto rest = part.subspan(prefix.size());
   if (!rest.empty() && !add(rest, hand, stop)) return false;
+  hand.orphans.reset();  // held otherwise by now
   if (mode_ == TierMode::Inclusive) {
     world_.cache().offload(rest);
     if (stop()) return false;

@@ -14,6 +14,7 @@ namespace kvbm::test {
 /// What a client holds in the middle of a request.
 struct InHand {
   std::optional<TieredMatch> match{};
+  std::optional<BlockRun<ImmutableBlock<G1>>> orphans{};  // in G1, behind the match
   std::optional<Onboarding> onboarding{};
   std::optional<Onboarded> onboarded{};
   std::optional<SparseRun<G1>> present{};

@@ -97,6 +97,7 @@ TieredWorld::TieredWorld(const Options& options)
   tiering.queue_max = options.queue_max;
   tiering.staging_bytes_max = options.staging_blocks * config_of(1).block_bytes();
   tiering.layer_events = options.layer_events;
+  tiering.mechanism = options.mechanism;
   if (options.gated) tiering.after_streams = {stream_->view()};
   tiering.on_arrival = [this](const PagesArrived& pages) {
     for (std::size_t i = 0; i < pages.blocks.size(); ++i) {

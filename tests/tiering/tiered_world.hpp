@@ -32,6 +32,7 @@ class TieredWorld {
     LayoutKind g1_layout = LayoutKind::FullyContiguous;
     bool layer_events = false;
     bool gated = false;  ///< copies wait for open_gate()
+    std::optional<Mechanism> mechanism{};
     EmulatedDeviceOptions device{};
   };
 

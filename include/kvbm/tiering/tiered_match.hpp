@@ -18,6 +18,19 @@ namespace kvbm {
 /// Lifetime  may outlive the cache.
 class [[nodiscard]] TieredMatch {
  public:
+  TieredMatch(TieredMatch&&) noexcept = default;  // a moved-from match is of no use
+  TieredMatch& operator=(TieredMatch&& other) noexcept {
+    TieredMatch taken(std::move(other));
+    std::swap(head_, taken.head_);
+    std::swap(tail_, taken.tail_);
+    std::swap(g2_blocks_, taken.g2_blocks_);
+    return *this;
+  }
+  /// Last block first, so that no prefix grows older than what follows it.
+  ~TieredMatch() {
+    while (!tail_.empty()) tail_.pop_back();
+  }
+
   /// Blocks of the prefix.
   [[nodiscard]] std::uint32_t size() const noexcept { return head_.size() + static_cast<std::uint32_t>(tail_.size()); }
   [[nodiscard]] std::uint32_t g1_blocks() const noexcept { return size() - g2_blocks_; }

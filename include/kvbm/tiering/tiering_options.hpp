@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,6 +55,8 @@ struct TieringOptions {
   std::size_t staging_bytes_max = 32u << 20;
   /// Whatever was enqueued here when a copy is submitted comes before it: the writers and readers of G1's pages.
   std::vector<StreamView> after_streams{};
+  /// How all pages are moved; else the engine chooses.
+  std::optional<Mechanism> mechanism{};
   /// Loads can be waited for layer by layer.
   bool layer_events = false;
   /// Called once for each batch of pages whose copy is complete, before their blocks can be found; with no lock held.

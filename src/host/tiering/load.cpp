@@ -76,7 +76,10 @@ void Load::finish(TieringState& state) {
   wait_until_begun();
   if (loaded_) failure_ = TieringState::failed(*loaded_, load_failure_);
   std::optional<TieringFailure> not_staged;
-  if (staged_) not_staged = TieringState::failed(*staged_, stage_failure_);
+  if (staged_) {
+    not_staged = TieringState::failed(*staged_, stage_failure_);
+    static_cast<void>(staged_->take_keepalive());  // or its pages would be in use as long as anybody remembers the copy
+  }
   if (held_ != nullptr) {
     if (!failure_ && loaded_) enter_g1(state);
     const Held gone = std::move(*held_);  // what did not enter G1 goes home, and the sources

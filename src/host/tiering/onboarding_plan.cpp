@@ -33,7 +33,7 @@ class Claims {
 
 }  // namespace
 
-/// Loads that are under way go on; the cache registers what they bring.
+/// Loads that are under way go on; the cache registers what they bring. Blocks go last one first.
 Onboarding::Plan::~Plan() {
   for (std::size_t i = 0; i < loads.size(); ++i) {
     if (i < begun) {
@@ -42,6 +42,8 @@ Onboarding::Plan::~Plan() {
       state->count({.lost_blocks = loads[i]->victims()});
     }
   }
+  while (!places.empty()) places.pop_back();
+  while (!loads.empty()) loads.pop_back();
 }
 
 void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {

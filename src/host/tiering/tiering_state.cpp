@@ -63,6 +63,7 @@ TieringState::Copied TieringState::copy(TieringCopy copy, bool after_chain) {
                           .after_streams = after,
                           .priority = waited_for ? TransferPriority::OnDemand : TransferPriority::WriteBehind,
                           .layer_events = options_.layer_events && copy.operation == Operation::Onboard,
+                          .mechanism = options_.mechanism,
                           .keepalive = std::move(copy.keepalive)};
   Result<Completion, TransferError> submitted = options_.engine->submit(std::move(request));
   if (!submitted) return fail(with_reason(copy.failure(), submitted.error().text));
