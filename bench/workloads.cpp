@@ -42,6 +42,7 @@ class FreshHashes {
 BlockManager<G1> make_manager(const WorkloadOptions& options) {
   ManagerOptions manager = options_for(*options.policy, options.blocks);
   manager.tokens_per_block = kTokens;
+  manager.change_log = options.change_log;
   auto made = BlockManager<G1>::create(std::move(manager));
   if (!made) throw std::invalid_argument(made.error().text);
   return std::move(*made);

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "kvbm/base/block_hint.hpp"
 #include "kvbm/base/result.hpp"
 #include "kvbm/blocks/run_hold.hpp"
+#include "kvbm/events/change_log.hpp"
 #include "kvbm/manager/manager_options.hpp"
 
 namespace kvbm {
@@ -31,6 +33,7 @@ class ManagerCore {
   /// Takes over a staged block; the result is pinned once.
   [[nodiscard]] BlockId register_block(ExclusiveHold&& block) const;
   [[nodiscard]] RunHold match(std::span<const SequenceHash> hashes) const;
+  [[nodiscard]] RunHold match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) const;
   [[nodiscard]] RunHold match_scattered(std::span<const SequenceHash> hashes) const;
   [[nodiscard]] RunHold scan(std::span<const SequenceHash> hashes, bool touch) const;
   /// Pinned once, or kNoBlock.
@@ -48,6 +51,8 @@ class ManagerCore {
   [[nodiscard]] std::uint32_t tokens_per_block() const noexcept { return store_->tokens_per_block; }
   [[nodiscard]] DuplicationPolicy duplication_policy() const noexcept { return duplication_; }
   [[nodiscard]] const BlockRegistry& registry() const noexcept { return registry_; }
+  [[nodiscard]] std::shared_ptr<const ChangeLog> change_log() const noexcept;
+  [[nodiscard]] RegisteredBlocks registered_blocks() const;
   [[nodiscard]] PoolMetrics metrics() const;
   void check_invariants() const;
 

@@ -44,6 +44,10 @@ std::optional<InvalidOptions> check(const ManagerOptions& options) {
   if (!std::has_single_bit(options.tokens_per_block)) {
     return InvalidOptions{Code::TokensPerBlockNotPowerOfTwo, "block_size must be a power of 2"};
   }
+  if (options.change_log > ManagerOptions::kMostChanges) {
+    return InvalidOptions{Code::TooManyChanges,
+                          "change_log must be at most " + std::to_string(ManagerOptions::kMostChanges)};
+  }
   return check_eviction(options);
 }
 
@@ -78,9 +82,12 @@ Result<ManagerCore, InvalidOptions> ManagerCore::create(ManagerOptions options, 
   std::unique_ptr<EvictionBackend> backend = make_backend(options.eviction, options.registry->tracker());
   if (backend == nullptr) return fail(InvalidOptions{Code::BackendMissing, "custom eviction made no backend"});
 
+  std::shared_ptr<ChangeLog> log;
+  if (options.change_log != 0) log = std::make_shared<ChangeLog>(options.change_log);
   std::string label = options.label.empty() ? tier_label : options.label;  // before the store, since it may throw
-  auto* store = new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication,
-                                options.reset_on_release, std::move(backend), options.registry->state()});
+  auto* store =
+      new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication, options.reset_on_release,
+                      std::move(backend), options.registry->state(), std::move(log)});
   ManagerCore core(*store, *options.registry, options.duplication, std::move(label));
   if (options.metrics) options.metrics->register_source(core.source_);
   return core;
@@ -143,6 +150,10 @@ BlockId ManagerCore::register_block(ExclusiveHold&& block) const {
 
 RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const { return store().match(hashes); }
 
+RunHold ManagerCore::match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) const {
+  return store().match_hinted(hashes, hints);
+}
+
 RunHold ManagerCore::match_scattered(std::span<const SequenceHash> hashes) const {
   return store().match_scattered(hashes);
 }
@@ -161,6 +172,8 @@ ManagerCore::Drained ManagerCore::drain_inactive() const {
 ManagerId ManagerCore::id() const noexcept { return store().id(); }
 std::uint32_t ManagerCore::total_blocks() const noexcept { return store().blocks(); }
 std::uint32_t ManagerCore::available_blocks() const noexcept { return store().available(); }
+std::shared_ptr<const ChangeLog> ManagerCore::change_log() const noexcept { return store().log(); }
+RegisteredBlocks ManagerCore::registered_blocks() const { return store().registered_blocks(); }
 PoolMetrics ManagerCore::metrics() const { return store().metrics(); }
 void ManagerCore::check_invariants() const { store().check_invariants(); }
 

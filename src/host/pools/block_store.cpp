@@ -51,6 +51,7 @@ BlockStore::BlockStore(Options options)
       tier_(options.tier),
       registry_(std::move(options.registry)),
       backend_(std::move(options.backend)),
+      log_(std::move(options.log)),
       duplication_(options.duplication),
       reset_on_release_(options.reset_on_release),
       kept_flags_(options.reset_on_release ? BlockSlot::kResetToggled : std::uint8_t{0}),
@@ -67,6 +68,7 @@ BlockStore::BlockStore(Options options)
 
 /// Idle blocks go with the store, and with them the records that only they kept.
 BlockStore::~BlockStore() {
+  if (log_ != nullptr) log_->cleared();
   registry_->detach(*this);
   if (!registry_->has_records()) return;
   for (BlockId id = 0; id < table_.capacity(); ++id) {
@@ -105,6 +107,43 @@ void BlockStore::report_given_up(HashBatch& given_up) noexcept {
   --reporting_;
 }
 
+/// Changes of many blocks, written while their slots are at hand: those stored have one pin, those removed none. Where
+/// nothing is logged, the loops know nothing of a log.
+template <bool kLogged>
+class BlockStore::LogBatch {
+ public:
+  LogBatch(ChangeLog* log, std::size_t most) noexcept : batch_(*log, most) {}
+  void stored(const BlockSlot& slot, BlockId id) noexcept { batch_.stored(slot.hash, id, load(slot.word) - 1); }
+  void removed(const BlockSlot& slot, BlockId id) noexcept { batch_.removed(slot.hash, id, load(slot.word)); }
+
+ private:
+  ChangeLog::Batch batch_;
+};
+template <>
+class BlockStore::LogBatch<false> {
+ public:
+  LogBatch(ChangeLog*, std::size_t) noexcept {}
+  void stored(const BlockSlot&, BlockId) noexcept {}
+  void removed(const BlockSlot&, BlockId) noexcept {}
+};
+
+template <bool kLogged>
+void BlockStore::depart_victims(std::span<const BlockId> ids, bool& watched) noexcept {
+  LogBatch<kLogged> log(log_.get(), ids.size());
+  PlacesAhead ahead(table_, ids, large_);
+  for (const BlockId id : ids) {
+    BlockSlot& slot = table_[id];
+    ahead.advance();
+    table_.erase(id);
+    log.removed(slot, id);
+    watched = watched || (slot.flags & BlockSlot::kRecorded) != 0;
+    slot.flags &= BlockSlot::kRecorded;  // until the registry has been told
+    slot.links = OrderLinks{};
+    store(slot.state, SlotState::Unregistered);
+    next_generation(slot);
+  }
+}
+
 bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
   const std::size_t got = backend_->evict(ids);
   if (got < ids.size()) {
@@ -113,19 +152,18 @@ bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
     return false;
   }
   inactive_ -= static_cast<std::uint32_t>(ids.size());
-  PlacesAhead ahead(table_, ids, large_);
-  for (const BlockId id : ids) {
-    BlockSlot& slot = table_[id];
-    ahead.advance();
-    table_.erase(id);
-    watched = watched || (slot.flags & BlockSlot::kRecorded) != 0;
-    slot.flags &= BlockSlot::kRecorded;  // until the registry has been told
-    slot.links = OrderLinks{};
-    store(slot.state, SlotState::Unregistered);
-    next_generation(slot);
-  }
+  log_ == nullptr ? depart_victims<false>(ids, watched) : depart_victims<true>(ids, watched);
   counters_.evictions += ids.size();
   return true;
+}
+
+/// The block has its first holder, whose pin is the only one.
+void BlockStore::log_stored(BlockId id) noexcept {
+  if (log_ != nullptr) log_->stored(table_[id].hash, id, load(table_[id].word) - 1);
+}
+
+void BlockStore::log_removed(BlockId id) noexcept {
+  if (log_ != nullptr) log_->removed(table_[id].hash, id, load(table_[id].word));
 }
 
 bool BlockStore::take_blocks(std::span<BlockId> ids, std::uint32_t& evicted, bool& watched) {
@@ -267,7 +305,7 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
 /// Makes a staged block findable, or a duplicate, or notes that it is not wanted. Returns the block that the caller
 /// then holds.
 template <bool kByRun>
-BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
+[[gnu::always_inline]] inline BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
   BlockSlot& slot = table_[id];
   KVBM_ASSERT(slot.state == SlotState::Staged, "a block that is not staged was to be registered");
   bool collides = false;
@@ -303,6 +341,27 @@ void BlockStore::first_holder(BlockSlot& slot) noexcept {
   store(slot.word, load(slot.word) + 1);  // a plain store: nobody else knows the slot
 }
 
+template <bool kLogged>
+void BlockStore::settle_run(RunHold& run, Chain& fresh, Chain& rejected) noexcept {
+  LogBatch<kLogged> log(log_.get(), run.size_);
+  BlockId before = kNoBlock;
+  PlacesAhead ahead(table_, run.ids(), large_);
+  for (BlockId& id : std::span(run.ids_, run.size_)) {
+    const BlockId candidate = id;
+    ahead.advance();
+    const Settled settled = settle<true>(candidate);
+    id = settled.id;
+    if (settled.outcome == Outcome::Fresh) {
+      if (uses_lineage_ && before != kNoBlock) guess_parent(table_[candidate].links, before);
+      if (announces_) fresh.append(table_, candidate);
+      log.stored(table_[candidate], candidate);
+    } else if (settled.outcome == Outcome::Rejected) {
+      rejected.append(table_, candidate);
+    }
+    before = id;
+  }
+}
+
 RunHold BlockStore::register_run(RunHold&& candidates) {
   RunHold run(std::move(candidates));
   if (run.size_ == 0) return RunHold(RunHold::Kind::Shared);
@@ -310,21 +369,7 @@ RunHold BlockStore::register_run(RunHold&& candidates) {
   {
     MutexLock lock(mutex_);
     Chain rejected;
-    BlockId before = kNoBlock;
-    PlacesAhead ahead(table_, run.ids(), large_);
-    for (BlockId& id : std::span(run.ids_, run.size_)) {
-      const BlockId candidate = id;
-      ahead.advance();
-      const Settled settled = settle<true>(candidate);
-      id = settled.id;
-      if (settled.outcome == Outcome::Fresh) {
-        if (uses_lineage_ && before != kNoBlock) guess_parent(table_[candidate].links, before);
-        if (announces_) fresh.append(table_, candidate);
-      } else if (settled.outcome == Outcome::Rejected) {
-        rejected.append(table_, candidate);
-      }
-      before = id;
-    }
+    log_ == nullptr ? settle_run<false>(run, fresh, rejected) : settle_run<true>(run, fresh, rejected);
     // Only now, so that no block of this batch is handed out again before the whole batch is published.
     for (BlockId id = rejected.first; id != kNoBlock;) {
       free_.push(id);
@@ -351,6 +396,7 @@ BlockId BlockStore::register_one(BlockId candidate) {
   {
     MutexLock lock(mutex_);
     settled = settle<false>(candidate);
+    if (settled.outcome == Outcome::Fresh) log_stored(candidate);
     if (settled.outcome == Outcome::Rejected) free_.push(candidate);
     ++counters_.stagings;
     ++counters_.registrations;
@@ -471,6 +517,43 @@ RunHold BlockStore::match(std::span<const SequenceHash> hashes) {
         return true;
       });
     }
+    counters_.match_blocks_returned += count;
+    fit(loan, count);
+  }
+  if (registry_->tracker() != nullptr) registry_->tracker()->touch(hashes.first(count));
+  return RunHold(*this, loan.ids, count, loan.capacity, RunHold::Kind::Shared);
+}
+
+bool BlockStore::fits_hint(const SequenceHash& hash, BlockHint hint) const noexcept {
+  if (!hint.present() || hint.id() >= table_.capacity()) return false;
+  const BlockSlot& slot = table_[hint.id()];
+  const SlotState state = load(slot.state);  // the slot may be somebody's to stage by now
+  const bool registered = state == SlotState::Inactive || state == SlotState::Primary;
+  const std::uint32_t generation = BlockSlot::generation(load(slot.word));
+  return registered && (generation & BlockHint::kGenerationMask) == hint.generation() && slot.hash == hash;
+}
+
+RunHold BlockStore::match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) {
+  KVBM_ASSERT(hints.size() == hashes.size(), "each hash has one hint");
+  IdLender::Loan loan;
+  std::uint32_t count = 0;
+  {
+    MutexLock lock(mutex_);
+    if (hashes.empty() || !fits_hint(hashes.front(), hints.front())) return RunHold(RunHold::Kind::Shared);
+    loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));
+    {
+      Awakened awakened(*this, loan.ids);
+      for (; count < hashes.size(); ++count) {
+        if (count + kSlotsAhead < hints.size()) {
+          const BlockHint ahead = hints[count + kSlotsAhead];
+          if (ahead.id() < table_.capacity()) __builtin_prefetch(&table_[ahead.id()], 1);
+        }
+        if (!fits_hint(hashes[count], hints[count])) break;
+        loan.ids[count] = hints[count].id();
+        if (hold_by_run(table_[loan.ids[count]])) awakened.add(count);
+      }
+    }
+    counters_.match_hashes_requested += count;
     counters_.match_blocks_returned += count;
     fit(loan, count);
   }
@@ -646,6 +729,7 @@ void BlockStore::release_unpinned(BlockId id, IdleBatch& idle, HashBatch& given_
   if (slot.links.children != 0 || slot.links.linked) backend_->forget(id);
   if ((slot.flags & BlockSlot::kRecorded) != 0) given_up.add(slot.hash);
   table_.erase(id);
+  log_removed(id);
   depart(id);
 }
 
@@ -746,6 +830,7 @@ BlockStore::Drained BlockStore::drain_inactive() noexcept {
     for (const BlockId id : std::span(batch.ids).first(got)) {
       if ((table_[id].flags & BlockSlot::kRecorded) != 0) given_up.add(table_[id].hash);
       table_.erase(id);
+      log_removed(id);
       depart(id);
     }
     drained.drained += static_cast<std::uint32_t>(got);
@@ -929,6 +1014,26 @@ std::vector<SequenceHash> BlockStore::held_hashes() const {
     if (state == SlotState::Primary || state == SlotState::Inactive) hashes.push_back(table_[id].hash);
   }
   return hashes;
+}
+
+RegisteredBlocks BlockStore::registered_blocks() const {
+  constexpr BlockId kAtOnce = 4096;
+  RegisteredBlocks registered{log_ != nullptr ? log_->next() : 0, {}};
+  registered.blocks.reserve(held_count());
+  for (BlockId first = 0; first < table_.capacity();) {
+    const BlockId end = first + std::min(kAtOnce, table_.capacity() - first);
+    if (registered.blocks.capacity() - registered.blocks.size() < kAtOnce) {  // here, not under the lock
+      registered.blocks.reserve(registered.blocks.capacity() * 3 / 2 + kAtOnce);
+    }
+    MutexLock lock(mutex_);
+    for (; first < end; ++first) {
+      const BlockSlot& slot = table_[first];
+      const SlotState state = load(slot.state);
+      if (state != SlotState::Primary && state != SlotState::Inactive) continue;
+      registered.blocks.push_back({slot.hash, first, BlockSlot::generation(load(slot.word))});
+    }
+  }
+  return registered;
 }
 
 void BlockStore::check_invariants() const {

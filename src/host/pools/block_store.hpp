@@ -7,10 +7,12 @@
 #include <span>
 #include <vector>
 
+#include "kvbm/base/block_hint.hpp"
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/base/sequence_hash.hpp"
 #include "kvbm/blocks/run_hold.hpp"
 #include "kvbm/blocks/shared_hold.hpp"
+#include "kvbm/events/change_log.hpp"
 #include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/pools/pool_metrics.hpp"
 #include "src/host/pools/free_ring.hpp"
@@ -50,6 +52,7 @@ class BlockStore final : public StoreHead, public HashHolder {
     bool reset_on_release;
     std::unique_ptr<EvictionBackend> backend;
     std::shared_ptr<RegistryState> registry;
+    std::shared_ptr<ChangeLog> log = nullptr;  ///< told of everything that becomes findable or ceases to be
   };
   struct Drained {
     std::uint32_t drained;
@@ -76,6 +79,9 @@ class BlockStore final : public StoreHead, public HashHolder {
 
   // Look-up. Every hit is pinned under the lock.
   [[nodiscard]] RunHold match(std::span<const SequenceHash> hashes);
+  /// match() at places where the blocks are believed to be: the longest prefix for which that is so. No table is asked.
+  /// Precondition: as many hints as hashes.
+  [[nodiscard]] RunHold match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints);
   [[nodiscard]] RunHold match_scattered(std::span<const SequenceHash> hashes);
   [[nodiscard]] RunHold scan(std::span<const SequenceHash> hashes, bool touch);
   /// A block pinned once, or kNoBlock.
@@ -108,6 +114,10 @@ class BlockStore final : public StoreHead, public HashHolder {
   [[nodiscard]] std::uint32_t available() const noexcept;
   [[nodiscard]] PoolMetrics metrics() const noexcept;
   [[nodiscard]] RegistryState& registry() const noexcept { return *registry_; }
+  /// Null if there is none.
+  [[nodiscard]] const std::shared_ptr<ChangeLog>& log() const noexcept { return log_; }
+  /// Locks for a few thousand slots at a time. Errors  std::bad_alloc.
+  [[nodiscard]] RegisteredBlocks registered_blocks() const;
   /// Walks the whole store and aborts at the first thing that does not add up. For tests.
   void check_invariants() const;
 
@@ -148,6 +158,8 @@ class BlockStore final : public StoreHead, public HashHolder {
     Outcome outcome;
   };
   class Awakened;
+  template <bool kLogged>
+  class LogBatch;
 
   void idle_insert(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_) {
     backend_->insert(ids);
@@ -176,8 +188,15 @@ class BlockStore final : public StoreHead, public HashHolder {
   bool unhold_by_run(BlockSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   [[nodiscard]] BlockId pin_hash(const SequenceHash& hash) noexcept KVBM_REQUIRES(mutex_);
 
+  template <bool kLogged>
+  void depart_victims(std::span<const BlockId> ids, bool& watched) noexcept KVBM_REQUIRES(mutex_);
+  void log_stored(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  void log_removed(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] bool fits_hint(const SequenceHash& hash, BlockHint hint) const noexcept KVBM_REQUIRES(mutex_);
   template <bool kByRun>
   [[nodiscard]] Settled settle(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  template <bool kLogged>
+  void settle_run(RunHold& run, Chain& fresh, Chain& rejected) noexcept KVBM_REQUIRES(mutex_);
   template <bool kByRun>
   void first_holder(BlockSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   void guess_parent(OrderLinks& links, BlockId before) noexcept KVBM_REQUIRES(mutex_);
@@ -216,6 +235,7 @@ class BlockStore final : public StoreHead, public HashHolder {
   const TierKey tier_;
   const std::shared_ptr<RegistryState> registry_;
   const std::unique_ptr<EvictionBackend> backend_;
+  const std::shared_ptr<ChangeLog> log_;
   const DuplicationPolicy duplication_;
   const bool reset_on_release_;
   const std::uint8_t kept_flags_;  // the decisive flags of a block that is kept when released
