@@ -11,6 +11,7 @@
 #include "kvbm/cuda/error.hpp"
 #include "kvbm/cuda/stream.hpp"
 #include "kvbm/events/change_log.hpp"
+#include "kvbm/lookup/prefix_index.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"
 #include "kvbm/manager/stats_collector.hpp"
