@@ -74,7 +74,7 @@ TEST(PrefixIndexStress, NoHintEverMakesAGuardOfAnotherHash) {
     churners.clear();
     updater.join();
     index.update();
-    for (int again = 0; again < 20; ++again) ask_and_acquire();
+    for (int again = 0; again < 1000 && !HasFatalFailure(); ++again) ask_and_acquire();
 
     EXPECT_GT(guards, 0u);
     index.check_invariants();
