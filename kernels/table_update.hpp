@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/prefix_table.hpp"
+#include "kvbm/cuda/stream.hpp"
+
+namespace kvbm::kernels {
+
+/// Words of a table that changed in one batch, and where they go.
+struct TableUpdate {
+  TableWord* table;  // whose first words are its header
+  const std::uint32_t* places;
+  const TableWord* words;
+  std::uint32_t count;
+  std::uint64_t epoch;  // of the batch
+};
+
+/// Enqueues table[places[i]] = words[i] for all i, with the header marked as begun before and as finished after.
+/// Look-ups on the same stream see the table before or after, those on others may see part of it, and that they did.
+///
+/// places, words  device-accessible, unchanged until `stream` has passed this point; places are distinct, and none is
+///                the header's first word.
+/// Errors         CudaError if a launch is refused.
+void launch_table_update(const TableUpdate& update, StreamView stream);
+
+}  // namespace kvbm::kernels
