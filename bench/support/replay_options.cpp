@@ -19,6 +19,8 @@ struct Written {
   std::string release = "tail";
   std::string block_tokens = "512";
   std::string page_bytes = "4096";
+  std::string lookup = "none";
+  std::string batch = "64";
 };
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -62,6 +64,15 @@ std::size_t parse_page_bytes(std::string_view text) {
                                                          PagePool::kPageBytesUnit, PagePool::kFewestPageBytes));
 }
 
+std::uint32_t parse_batch(std::string_view text) {
+  constexpr std::uint64_t kMost = 1u << 20;
+  const std::uint64_t requests = parse_number("--batch", text);
+  if (requests == 0 || requests > kMost) {
+    throw CLI::ValidationError("--batch", fmt::format("{} is not from 1 to {}", text, kMost));
+  }
+  return static_cast<std::uint32_t>(requests);
+}
+
 const Policy* parse_policy(std::string_view name) {
   const Policy* policy = find_policy(name);
   if (policy != nullptr) return policy;
@@ -95,6 +106,15 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
+  app.add_option("--lookup", written.lookup, "who looks prefixes up before they are matched: none or host")
+      ->capture_default_str()
+      ->take_last()
+      ->check(CLI::IsMember({"none", "host"}))
+      ->type_name("WHO");
+  app.add_option("--batch", written.batch, "requests that arrive together and are looked up at once, for --lookup")
+      ->capture_default_str()
+      ->take_last()
+      ->type_name("N");
   app.add_flag("--json", options.json, "print one JSON object a line instead of a table");
 }
 
@@ -104,6 +124,8 @@ void check_values(ReplayOptions& options, const Written& written) {
   options.release = written.release == "head" ? ReleaseOrder::HeadFirst : ReleaseOrder::TailFirst;
   options.block_tokens = parse_block_tokens(written.block_tokens);
   options.page_bytes = parse_page_bytes(written.page_bytes);
+  options.batch = parse_batch(written.batch);
+  options.lookup = written.lookup == "host" ? LookupKind::Host : LookupKind::None;
 }
 
 }  // namespace

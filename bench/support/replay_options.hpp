@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/batched_lookup.hpp"
 #include "bench/support/policies.hpp"
 #include "bench/support/replay.hpp"
 #include "kvbm/base/result.hpp"
@@ -21,6 +22,8 @@ struct ReplayOptions {
   bool full_blocks = false;
   std::uint64_t block_tokens = 0;  ///< matters with full_blocks only
   std::size_t page_bytes = 0;
+  LookupKind lookup = LookupKind::None;
+  std::uint32_t batch = 0;  ///< requests a look-up; matters with one only
   bool json = false;
 };
 
