@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/prefix_table.hpp"
-#include "kvbm/cuda/stream.hpp"
+#include "kvbm/device/stream.hpp"
 
 namespace kvbm::kernels {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kvbm/base/sequence_hash.hpp"
-#include "kvbm/cuda/stream.hpp"
+#include "kvbm/device/stream.hpp"
 
 namespace kvbm::kernels {
 
