@@ -13,6 +13,7 @@
 #include "kvbm/device/emulated_device.hpp"
 #include "kvbm/device/stream_owner.hpp"
 #include "kvbm/events/change_log.hpp"
+#include "kvbm/layout/block_layout.hpp"
 #include "kvbm/lookup/prefix_index.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"

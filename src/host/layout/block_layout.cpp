@@ -1,0 +1,156 @@
+#include "kvbm/layout/block_layout.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "layout/device_table.hpp"
+#include "layout/layout_error.hpp"
+
+namespace kvbm {
+namespace {
+
+using Code = LayoutError::Code;
+
+std::uint64_t region_bytes_needed(const LayoutConfig& config, LayoutKind kind) {
+  const std::uint64_t all = std::uint64_t{config.blocks} * config.block_bytes();
+  return kind == LayoutKind::FullyContiguous ? all : all / config.layers;
+}
+
+std::string region_name(std::size_t index) { return "region " + std::to_string(index); }
+
+Result<void, LayoutError> check_each_region(const LayoutConfig& config, std::uint64_t needed,
+                                            std::span<const Memory> regions) {
+  const Region& first = regions.front().region();
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    const Region& region = regions[i].region();
+    if (region.kind != first.kind || region.device != first.device) {
+      return fail(LayoutError{Code::MixedMemoryKinds, region_name(i) + " is of another kind or device than region 0"});
+    }
+    if (region.bytes < needed) {
+      return fail(numbers_error(Code::RegionTooSmall, "bytes of " + region_name(i), needed, region.bytes));
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(region.address);
+    if (address % config.alignment != 0) {
+      return fail(numbers_error(Code::Misaligned, "alignment of " + region_name(i), config.alignment,
+                                address & (~address + 1)));
+    }
+  }
+  return {};
+}
+
+Result<void, LayoutError> check_disjoint(std::uint64_t needed, std::span<const Memory> regions) {
+  std::vector<std::byte*> bases;
+  for (const Memory& region : regions) bases.push_back(region.address());
+  std::sort(bases.begin(), bases.end(), std::less<>());
+  for (std::size_t i = 1; i < bases.size(); ++i) {
+    const auto distance = static_cast<std::uint64_t>(bases[i] - bases[i - 1]);
+    if (distance < needed) {
+      return fail(numbers_error(Code::RegionsOverlap, "bytes between the bases of two layers", needed, distance));
+    }
+  }
+  return {};
+}
+
+Result<void, LayoutError> check_device(const Region& region, const Device* device) {
+  if (region.kind == MemoryKind::System) return {};
+  if (device == nullptr) {
+    return fail(LayoutError{Code::NoDevice, "a layout of pinned or device memory needs the device that reaches it"});
+  }
+  const int ordinal = device->capabilities().ordinal;
+  if (region.kind == MemoryKind::Device && region.device != ordinal) {
+    return fail(LayoutError{Code::MixedMemoryKinds, "the memory is of device " + std::to_string(region.device) +
+                                                        ", the layout of device " + std::to_string(ordinal)});
+  }
+  return {};
+}
+
+Result<void, LayoutError> check_regions(const LayoutConfig& config, LayoutKind kind, std::span<const Memory> regions,
+                                        const Device* device) {
+  if (regions.empty()) return fail(LayoutError{Code::NoRegion, "a layout needs at least one region"});
+  const std::size_t count = kind == LayoutKind::FullyContiguous ? 1 : config.layers;
+  if (regions.size() != count) {
+    return fail(numbers_error(Code::RegionCountMismatch, "regions", count, regions.size()));
+  }
+  const std::uint64_t needed = region_bytes_needed(config, kind);
+  if (auto checked = check_each_region(config, needed, regions); !checked) return checked;
+  if (auto checked = check_disjoint(needed, regions); !checked) return checked;
+  return check_device(regions.front().region(), device);
+}
+
+Failure<LayoutError> out_of_range(const char* which, std::uint64_t value, std::uint64_t limit) {
+  return fail(
+      LayoutError{Code::IndexOutOfRange,
+                  std::string(which) + " " + std::to_string(value) + " is out of range, limit " + std::to_string(limit),
+                  limit, value});
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const BlockLayout>, LayoutError> BlockLayout::create(const LayoutConfig& config, LayoutKind kind,
+                                                                            std::vector<Memory> regions,
+                                                                            std::shared_ptr<Device> device) {
+  if (auto checked = check_config(config, kind); !checked) return fail(checked.error());
+  if (auto checked = check_regions(config, kind, regions, device.get()); !checked) return fail(checked.error());
+  std::shared_ptr<BlockLayout> layout(new BlockLayout(config, kind, std::move(regions), std::move(device)));
+  layout->build_host_view();
+  layout->build_device_view();
+  return std::shared_ptr<const BlockLayout>(std::move(layout));
+}
+
+BlockLayout::BlockLayout(const LayoutConfig& config, LayoutKind kind, std::vector<Memory> regions,
+                         std::shared_ptr<Device> device)
+    : config_(config),
+      kind_(kind),
+      memory_kind_(regions.front().region().kind),
+      device_(std::move(device)),
+      regions_(std::move(regions)) {}
+
+void BlockLayout::build_host_view() {
+  const std::uint64_t cell_bytes = config_.cell_bytes();
+  host_view_.cell_bytes = cell_bytes;
+  host_view_.layers = config_.layers;
+  host_view_.outer = config_.outer;
+  host_view_.block_stride = cell_bytes * config_.outer;
+  host_view_.outer_stride = cell_bytes;
+  if (kind_ == LayoutKind::FullyContiguous) {
+    host_view_.base = regions_.front().address();
+    host_view_.layer_stride = cell_bytes * config_.outer;
+    host_view_.block_stride = config_.block_bytes();
+    return;
+  }
+  if (kind_ == LayoutKind::LayerSeparateOuterFirst) {
+    host_view_.block_stride = cell_bytes;
+    host_view_.outer_stride = cell_bytes * config_.blocks;
+  }
+  for (const Memory& region : regions_) layer_bases_.push_back(region.address());
+  host_view_.layer_bases = layer_bases_.data();
+}
+
+void BlockLayout::build_device_view() {
+  device_view_ = host_view_;
+  if (memory_kind_ == MemoryKind::System) return;
+  const bool pinned = memory_kind_ == MemoryKind::Pinned;
+  if (kind_ == LayoutKind::FullyContiguous) {
+    if (pinned) device_view_.base = static_cast<std::byte*>(device_->device_address(host_view_.base));
+    return;
+  }
+  std::vector<std::byte*> bases = layer_bases_;
+  if (pinned) {
+    for (std::byte*& base : bases) base = static_cast<std::byte*>(device_->device_address(base));
+  }
+  const std::shared_ptr<std::byte* const> table = upload_table(device_, bases);
+  device_view_.layer_bases = table.get();
+  device_table_ = table;
+}
+
+Result<std::byte*, LayoutError> BlockLayout::cell(BlockId block, std::uint32_t layer, std::uint32_t outer) const {
+  if (block >= config_.blocks) return out_of_range("block", block, config_.blocks);
+  if (layer >= config_.layers) return out_of_range("layer", layer, config_.layers);
+  if (outer >= config_.outer) return out_of_range("outer", outer, config_.outer);
+  return host_view_.cell(block, layer, outer);
+}
+
+}  // namespace kvbm
