@@ -49,9 +49,11 @@ inline std::byte filled_byte(kernels::FillPattern pattern, std::uint64_t value, 
   return static_cast<std::byte>((block + layer + offset_in_layer) % 256);
 }
 
+using MakeFill = KernelCall (*)(const kernels::FillPages&) noexcept;
+
 /// Both simple patterns over pages 1 and 3 of 4, layers 1 and 2 of 3; everything else stays poisoned.
 template <class World>
-void check_fills_of_known_bytes(World& world) {
+void check_fills_of_known_bytes(World& world, MakeFill make_fill) {
   for (LayoutKind kind : kEveryKind) {
     for (std::uint64_t cell_bytes : kSummedCells) {
       for (kernels::FillPattern pattern : {kernels::FillPattern::Constant, kernels::FillPattern::Sequential}) {
@@ -63,8 +65,7 @@ void check_fills_of_known_bytes(World& world) {
             expected[pages.place(cell) + i] = filled_byte(pattern, 0x5A, block, layer, outer * cell_bytes + i);
           }
         });
-        world.run(kernels::fill_pages(
-            {pages.view(), copied_to(world, std::vector<BlockId>{3, 1}), 2, {1, 3}, pattern, 0x5A}));
+        world.run(make_fill({pages.view(), copied_to(world, std::vector<BlockId>{3, 1}), 2, {1, 3}, pattern, 0x5A}));
         pages.expect_equal(expected);
         if (testing::Test::HasFatalFailure()) return;
       }
@@ -74,15 +75,14 @@ void check_fills_of_known_bytes(World& world) {
 
 /// The random fill is that of the host.
 template <class World>
-void check_random_fill_is_the_hosts(World& world) {
+void check_random_fill_is_the_hosts(World& world, MakeFill make_fill) {
   for (std::uint64_t cell_bytes : kSummedCells) {
     const PageShape shape{.cell_bytes = cell_bytes};
     TestPages pages(world, shape);
     TestPages expected(world, shape);
     const std::vector<BlockId> blocks{0, 2, 3};
     HostWorld().run(kernels::fill_pages({expected.view(), blocks.data(), 3, {0, 3}, kernels::FillPattern::Random, 9}));
-    world.run(
-        kernels::fill_pages({pages.view(), copied_to(world, blocks), 3, {0, 3}, kernels::FillPattern::Random, 9}));
+    world.run(make_fill({pages.view(), copied_to(world, blocks), 3, {0, 3}, kernels::FillPattern::Random, 9}));
     pages.expect_equal(expected.snapshot());
   }
 }

@@ -32,7 +32,7 @@ class PageFill : public testing::Test {
   HostWorld world_;
 };
 
-TEST_F(PageFill, WritesConstantAndSequentialBytesAndNothingBeside) { test::check_fills_of_known_bytes(world_); }
+TEST_F(PageFill, WritesConstantAndSequentialBytesAndNothingBeside) { test::check_fills_of_known_bytes(world_, fill_pages); }
 
 TEST_F(PageFill, RandomBytesAreTheSameInEveryKindOfLayout) {
   const TestPages contiguous = filled_randomly({.cell_bytes = 100}, 7);

@@ -14,6 +14,7 @@ namespace kvbm::test {
 
 /// Pages of [layers, outer, tokens, heads] rows of row_bytes in the order of each side.
 struct PermuteCase {
+  KernelCall (*make)(const kernels::PermuteCells&) noexcept = &kernels::permute_cells;
   InnerOrder source_order = InnerOrder::Nhd;
   InnerOrder target_order = InnerOrder::Hnd;
   LayoutKind source_kind = LayoutKind::FullyContiguous;
@@ -72,9 +73,9 @@ void expect_permuted(World& world, const PermuteCase& c) {
     }
   }
 
-  world.run(kernels::permute_cells({source.view(), target.view(), c.source_order, c.target_order,
-                                    copied_to(world, blocks), static_cast<std::uint32_t>(blocks.size()), c.range,
-                                    c.layers, c.outer, c.tokens, c.heads, c.row_bytes, c.grid_max}));
+  world.run(c.make({source.view(), target.view(), c.source_order, c.target_order, copied_to(world, blocks),
+                    static_cast<std::uint32_t>(blocks.size()), c.range, c.layers, c.outer, c.tokens, c.heads,
+                    c.row_bytes, c.grid_max}));
 
   target.expect_equal(expected, "target");
   source.expect_equal(source_before, "source");
@@ -160,8 +161,7 @@ void check_permute_of_nothing(World& world) {
     const BlockPair* pairs = copied_to(world, std::vector<BlockPair>{{0, 0}});
     const auto run = [&](const BlockPair* blocks, std::uint32_t count, LayerRange layers, std::uint32_t tokens,
                          std::uint32_t row_bytes) {
-      world.run(kernels::permute_cells(
-          {{}, {}, c.source_order, c.target_order, blocks, count, layers, 4, 2, tokens, 3, row_bytes, 0}));
+      world.run(c.make({{}, {}, c.source_order, c.target_order, blocks, count, layers, 4, 2, tokens, 3, row_bytes, 0}));
     };
     run(nullptr, 0, {0, 4}, 4, 16);
     run(pairs, 1, {2, 2}, 4, 16);

@@ -61,6 +61,7 @@ struct LayoutError {
     Misaligned,
     OrderNotPossible,  ///< a universal order on a layer-separate layout
     IndexOutOfRange,
+    TooManyLayouts,
     UnknownVersion,
     Malformed,
   };

@@ -8,16 +8,12 @@
 
 #include "layout/device_table.hpp"
 #include "layout/layout_error.hpp"
+#include "layout/strides.hpp"
 
 namespace kvbm {
 namespace {
 
 using Code = LayoutError::Code;
-
-std::uint64_t region_bytes_needed(const LayoutConfig& config, LayoutKind kind) {
-  const std::uint64_t all = std::uint64_t{config.blocks} * config.block_bytes();
-  return kind == LayoutKind::FullyContiguous ? all : all / config.layers;
-}
 
 std::string region_name(std::size_t index) { return "region " + std::to_string(index); }
 
@@ -70,7 +66,7 @@ Result<void, LayoutError> check_device(const Region& region, const Device* devic
 Result<void, LayoutError> check_regions(const LayoutConfig& config, LayoutKind kind, std::span<const Memory> regions,
                                         const Device* device) {
   if (regions.empty()) return fail(LayoutError{Code::NoRegion, "a layout needs at least one region"});
-  const std::size_t count = kind == LayoutKind::FullyContiguous ? 1 : config.layers;
+  const std::size_t count = region_count(config, kind);
   if (regions.size() != count) {
     return fail(numbers_error(Code::RegionCountMismatch, "regions", count, regions.size()));
   }
@@ -80,11 +76,15 @@ Result<void, LayoutError> check_regions(const LayoutConfig& config, LayoutKind k
   return check_device(regions.front().region(), device);
 }
 
-Failure<LayoutError> out_of_range(const char* which, std::uint64_t value, std::uint64_t limit) {
-  return fail(
-      LayoutError{Code::IndexOutOfRange,
-                  std::string(which) + " " + std::to_string(value) + " is out of range, limit " + std::to_string(limit),
-                  limit, value});
+// Where kernels find pinned memory, which may have been pinned in several pieces.
+std::byte* device_base(Device& device, const Region& region) {
+  auto* const first = static_cast<std::byte*>(device.device_address(region.address));
+  auto* const last = static_cast<std::byte*>(device.device_address(region.address + region.bytes - 1));
+  if (last != first + region.bytes - 1) {
+    throw DeviceError(DeviceError::Kind::Refused, "the device does not see pinned memory of " +
+                                                      std::to_string(region.bytes) + " bytes as one piece");
+  }
+  return first;
 }
 
 }  // namespace
@@ -109,21 +109,10 @@ BlockLayout::BlockLayout(const LayoutConfig& config, LayoutKind kind, std::vecto
       regions_(std::move(regions)) {}
 
 void BlockLayout::build_host_view() {
-  const std::uint64_t cell_bytes = config_.cell_bytes();
-  host_view_.cell_bytes = cell_bytes;
-  host_view_.layers = config_.layers;
-  host_view_.outer = config_.outer;
-  host_view_.block_stride = cell_bytes * config_.outer;
-  host_view_.outer_stride = cell_bytes;
+  host_view_ = strides_of(config_, kind_);
   if (kind_ == LayoutKind::FullyContiguous) {
     host_view_.base = regions_.front().address();
-    host_view_.layer_stride = cell_bytes * config_.outer;
-    host_view_.block_stride = config_.block_bytes();
     return;
-  }
-  if (kind_ == LayoutKind::LayerSeparateOuterFirst) {
-    host_view_.block_stride = cell_bytes;
-    host_view_.outer_stride = cell_bytes * config_.blocks;
   }
   for (const Memory& region : regions_) layer_bases_.push_back(region.address());
   host_view_.layer_bases = layer_bases_.data();
@@ -132,14 +121,13 @@ void BlockLayout::build_host_view() {
 void BlockLayout::build_device_view() {
   device_view_ = host_view_;
   if (memory_kind_ == MemoryKind::System) return;
-  const bool pinned = memory_kind_ == MemoryKind::Pinned;
-  if (kind_ == LayoutKind::FullyContiguous) {
-    if (pinned) device_view_.base = static_cast<std::byte*>(device_->device_address(host_view_.base));
-    return;
+  std::vector<std::byte*> bases;
+  for (const Memory& region : regions_) {
+    bases.push_back(memory_kind_ == MemoryKind::Pinned ? device_base(*device_, region.region()) : region.address());
   }
-  std::vector<std::byte*> bases = layer_bases_;
-  if (pinned) {
-    for (std::byte*& base : bases) base = static_cast<std::byte*>(device_->device_address(base));
+  if (kind_ == LayoutKind::FullyContiguous) {
+    device_view_.base = bases.front();
+    return;
   }
   const std::shared_ptr<std::byte* const> table = upload_table(device_, bases);
   device_view_.layer_bases = table.get();
@@ -147,9 +135,7 @@ void BlockLayout::build_device_view() {
 }
 
 Result<std::byte*, LayoutError> BlockLayout::cell(BlockId block, std::uint32_t layer, std::uint32_t outer) const {
-  if (block >= config_.blocks) return out_of_range("block", block, config_.blocks);
-  if (layer >= config_.layers) return out_of_range("layer", layer, config_.layers);
-  if (outer >= config_.outer) return out_of_range("outer", outer, config_.outer);
+  if (auto checked = check_indices(config_, block, layer, outer); !checked) return fail(checked.error());
   return host_view_.cell(block, layer, outer);
 }
 
