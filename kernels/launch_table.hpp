@@ -4,6 +4,9 @@
 #include "kernels/page_checksum.hpp"
 #include "kernels/page_fill.hpp"
 #include "kernels/permute_cells.hpp"
+#include "kernels/prefix_match.hpp"
+#include "kernels/table_update.hpp"
+#include "kernels/token_hash.hpp"
 #include "kvbm/device/stream.hpp"
 
 namespace kvbm::kernels {
@@ -18,6 +21,11 @@ struct LaunchTable {
   void (*permute_cells)(const PermuteCells&, StreamView) = nullptr;
   void (*checksum_pages)(const ChecksumPages&, StreamView) = nullptr;
   void (*fill_pages)(const FillPages&, StreamView) = nullptr;
+  void (*match_fingerprints)(const PrefixMatchBatch<FingerprintSlot, std::uint64_t>&, StreamView) = nullptr;
+  void (*match_hashes)(const PrefixMatchBatch<FingerprintSlot, SequenceHash>&, StreamView) = nullptr;
+  void (*match_exactly)(const PrefixMatchBatch<ExactSlot, SequenceHash>&, StreamView) = nullptr;
+  void (*table_update)(const TableUpdate&, StreamView) = nullptr;
+  void (*token_hash)(const TokenHashBatch&, StreamView) = nullptr;
 };
 
 /// Threads  any.

@@ -6,6 +6,7 @@
 
 #include "cuda/cuda_try.hpp"
 #include "cuda/nvtx.hpp"
+#include "kernels/launchers.hpp"
 #include "kernels/prefix_match.cuh"
 #include "kvbm/base/assert.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/prefix_table.hpp"
-#include "kvbm/device/stream.hpp"
+#include "kvbm/device/kernel_call.hpp"
 
 namespace kvbm::kernels {
 
@@ -38,19 +38,8 @@ struct PrefixMatchBatch {
   std::uint32_t* blocks_left;  // with `done`: a count of thread blocks, 0 before and after
 };
 
-/// Enqueues one look-up of a whole batch in one launch.
-///
-/// Errors  CudaError if the launch is refused; no requests launch nothing, and leave `done` alone.
+/// One look-up of a whole batch in one launch. No requests launch nothing, and leave `done` alone.
 template <class Slot, class Input>
-void launch_prefix_match(const PrefixMatchBatch<Slot, Input>& batch, StreamView stream);
-
-/// The same answers in several passes: every key on its own, then the least position of a miss for each request.
-///
-/// misses         [keys], device-accessible scratch.
-/// scratch        scratch_bytes of device memory; with null, only sets `scratch_bytes` to what is needed.
-/// Errors         as above.
-template <class Slot, class Input>
-void launch_prefix_match_in_passes(const PrefixMatchBatch<Slot, Input>& batch, std::uint32_t keys,
-                                   std::uint32_t* misses, void* scratch, std::size_t& scratch_bytes, StreamView stream);
+[[nodiscard]] KernelCall prefix_match(const PrefixMatchBatch<Slot, Input>& batch) noexcept;
 
 }  // namespace kvbm::kernels

@@ -4,6 +4,7 @@
 
 #include "cuda/cuda_try.hpp"
 #include "cuda/nvtx.hpp"
+#include "kernels/launchers.hpp"
 #include "kernels/table_update.cuh"
 
 namespace kvbm::kernels {

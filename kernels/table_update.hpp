@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernels/prefix_table.hpp"
-#include "kvbm/device/stream.hpp"
+#include "kvbm/device/kernel_call.hpp"
 
 namespace kvbm::kernels {
 
@@ -16,12 +16,11 @@ struct TableUpdate {
   std::uint64_t epoch;  // of the batch
 };
 
-/// Enqueues table[places[i]] = words[i] for all i, with the header marked as begun before and as finished after.
-/// Look-ups on the same stream see the table before or after, those on others may see part of it, and that they did.
+/// table[places[i]] = words[i] for all i, with the header marked as begun before and as finished after. Look-ups on the
+/// same stream see the table before or after, those on others may see part of it, and that they did.
 ///
-/// places, words  device-accessible, unchanged until `stream` has passed this point; places are distinct, and none is
+/// places, words  device-accessible, unchanged until the stream has passed this point; places are distinct, and none is
 ///                the header's first word.
-/// Errors         CudaError if a launch is refused.
-void launch_table_update(const TableUpdate& update, StreamView stream);
+[[nodiscard]] KernelCall table_update(const TableUpdate& update) noexcept;
 
 }  // namespace kvbm::kernels

@@ -2,6 +2,7 @@
 
 #include "cuda/cuda_try.hpp"
 #include "cuda/nvtx.hpp"
+#include "kernels/launchers.hpp"
 #include "kernels/token_hash.cuh"
 #include "kvbm/base/assert.hpp"
 

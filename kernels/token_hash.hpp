@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kvbm/base/sequence_hash.hpp"
-#include "kvbm/device/stream.hpp"
+#include "kvbm/device/kernel_call.hpp"
 
 namespace kvbm::kernels {
 
@@ -22,9 +22,7 @@ struct TokenHashBatch {
   SequenceHash* hashes;
 };
 
-/// Enqueues hashing: hashes[i] becomes the sequence hash of block i, as kvbm::hash_blocks gives it.
-///
-/// Errors  CudaError if a launch is refused; no blocks launch nothing.
-void launch_token_hash(const TokenHashBatch& batch, StreamView stream);
+/// hashes[i] becomes the sequence hash of block i, as kvbm::hash_blocks gives it.
+[[nodiscard]] KernelCall token_hash(const TokenHashBatch& batch) noexcept;
 
 }  // namespace kvbm::kernels

@@ -8,7 +8,12 @@ constexpr kernels::LaunchTable kLaunchers{.copy_cells = &kernels::launch_copy_ce
                                           .bulk_copy_cells = &kernels::launch_bulk_copy_cells,
                                           .permute_cells = &kernels::launch_permute_cells,
                                           .checksum_pages = &kernels::launch_checksum_pages,
-                                          .fill_pages = &kernels::launch_fill_pages};
+                                          .fill_pages = &kernels::launch_fill_pages,
+                                          .match_fingerprints = &kernels::launch_prefix_match,
+                                          .match_hashes = &kernels::launch_prefix_match,
+                                          .match_exactly = &kernels::launch_prefix_match,
+                                          .table_update = &kernels::launch_table_update,
+                                          .token_hash = &kernels::launch_token_hash};
 
 }  // namespace
 
