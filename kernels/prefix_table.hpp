@@ -120,6 +120,11 @@ struct PrefixTableView {
   const Slot* slots;  // aligned to a unit
   std::uint64_t units;
 
+  /// The table in so many words.
+  [[nodiscard]] static PrefixTableView over(const Slot* slots, std::size_t words) noexcept {
+    return {slots, (words / kWordsPerSlot - kStashSlots) / kUnitSlots - 1};
+  }
+
   /// Slots that a table of so many units takes, header and stash among them.
   [[nodiscard]] KVBM_HOST_DEVICE static constexpr std::uint64_t all_slots(std::uint64_t units) noexcept {
     return (units + 1) * kUnitSlots + kStashSlots;

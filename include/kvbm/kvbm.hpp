@@ -17,7 +17,7 @@
 #include "kvbm/layout/layout_descriptor.hpp"
 #include "kvbm/layout/layout_handle.hpp"
 #include "kvbm/layout/tensor_description.hpp"
-#include "kvbm/lookup/prefix_index.hpp"
+#include "kvbm/lookup/device_prefix_index.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"
 #include "kvbm/manager/stats_collector.hpp"

@@ -11,6 +11,8 @@
 
 namespace kvbm {
 
+class TableMirror;
+
 struct PrefixIndexOptions {
   /// Room for so many hashes before the table grows; 0: as many as the tiers have blocks.
   std::uint64_t hashes = 0;
@@ -93,6 +95,7 @@ class PrefixIndex {
   void check_invariants() const;
 
  private:
+  friend class DevicePrefixIndex;
   class Impl;
   template <class Slot>
   class Table;
@@ -105,6 +108,8 @@ class PrefixIndex {
 
   [[nodiscard]] static std::size_t leading(std::span<const BlockHint> hints, unsigned tier) noexcept;
   void add_source(Source source);
+  /// update(), and brings a copy of the table up to date. Errors  what the copy throws, with the index itself updated.
+  Update update(TableMirror* mirror);
 
   std::unique_ptr<Impl> impl_;
 };

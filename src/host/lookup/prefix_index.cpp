@@ -8,6 +8,7 @@
 #include "kvbm/base/mutex.hpp"
 #include "src/host/lookup/host_match.hpp"
 #include "src/host/lookup/index_feed.hpp"
+#include "src/host/lookup/table_mirror.hpp"
 
 namespace kvbm {
 
@@ -15,7 +16,7 @@ class PrefixIndex::Impl {
  public:
   virtual ~Impl() = default;
   virtual void add(Source source) = 0;
-  virtual Update update() = 0;
+  virtual Update update(TableMirror* mirror) = 0;
   virtual void look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
                        PrefixAnswers& answers) const = 0;
   virtual void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
@@ -40,18 +41,20 @@ class PrefixIndex::Table final : public Impl {
     feeds_.emplace_back(tier, source.blocks, std::move(source.log), std::move(source.registered));
   }
 
-  Update update() override {
+  Update update(TableMirror* mirror) override {
     Update update;
     for (IndexFeed& feed : feeds_) {
       update.changes += feed.follow(
           planner_, [this](const SequenceHash& hash) { return key_of(hash); }, update.resyncs);
     }
-    update.epoch = planner_.commit().epoch;
+    const TableChanges changes = planner_.commit();
+    update.epoch = changes.epoch;
     update.hashes = planner_.keys();
     const std::shared_ptr<const Memory> before = [this] {
       MutexLock lock(mutex_);
       return std::exchange(table_, planner_.table());
     }();  // which may have been the last holder of a table, and lets go of it without the lock
+    if (mirror != nullptr) mirror->apply(changes, planner_.table()->words());
     return update;
   }
 
@@ -147,7 +150,8 @@ void PrefixIndex::add_source(Source source) {
   impl_->tiers.push_back(manager);
 }
 
-PrefixIndex::Update PrefixIndex::update() { return impl_->update(); }
+PrefixIndex::Update PrefixIndex::update() { return impl_->update(nullptr); }
+PrefixIndex::Update PrefixIndex::update(TableMirror* mirror) { return impl_->update(mirror); }
 
 void PrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
                           PrefixAnswers& answers) const {
