@@ -4,8 +4,8 @@
 #include <cub/device/device_for.cuh>
 #include <cub/device/device_segmented_reduce.cuh>
 
+#include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
-#include "cuda/nvtx.hpp"
 #include "kernels/launchers.hpp"
 #include "kernels/prefix_match.cuh"
 #include "kvbm/base/assert.hpp"
@@ -15,8 +15,14 @@ namespace {
 
 constexpr unsigned kThreads = 256;
 constexpr unsigned kWarps = kThreads / kWarpLanes;
-constexpr std::uint32_t kGridMax =
-    1056;  // eight thread blocks on each of 132 multiprocessors; further work comes round
+constexpr unsigned kBlocksPerMultiprocessor = 3;  // which all are resident, so that equal shares end together
+
+[[nodiscard]] std::uint32_t resident_blocks() {
+  int device = 0, multiprocessors = 0;
+  KVBM_CUDA_TRY(cudaGetDevice(&device));
+  KVBM_CUDA_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  return static_cast<std::uint32_t>(multiprocessors) * kBlocksPerMultiprocessor;
+}
 
 __device__ std::uint64_t load_epoch(const std::uint64_t* epoch) {
   return *static_cast<const volatile std::uint64_t*>(epoch);

@@ -1,7 +1,7 @@
 #include <cuda_runtime_api.h>
 
+#include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
-#include "cuda/nvtx.hpp"
 #include "kernels/launchers.hpp"
 #include "kernels/token_hash.cuh"
 #include "kvbm/base/assert.hpp"
