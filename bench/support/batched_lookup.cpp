@@ -1,6 +1,10 @@
 #include "bench/support/batched_lookup.hpp"
 
 #include <chrono>
+#include <utility>
+
+#include "kvbm/device/cuda_device.hpp"
+#include "kvbm/lookup/device_prefix_index.hpp"
 
 namespace kvbm::bench {
 
@@ -14,7 +18,11 @@ class BatchedLookup::Index {
 template <class IndexType>
 class BatchedLookup::IndexOf final : public Index {
  public:
-  explicit IndexOf(const BlockManager<G1>& manager) { index_.add_tier(manager); }
+  template <class... Arguments>
+  explicit IndexOf(const BlockManager<G1>& manager, Arguments&&... arguments)
+      : index_(std::forward<Arguments>(arguments)...) {
+    index_.add_tier(manager);
+  }
 
   void look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
                PrefixAnswers& answers) override {
@@ -28,6 +36,9 @@ class BatchedLookup::IndexOf final : public Index {
 
 BatchedLookup::BatchedLookup(LookupKind kind, const BlockManager<G1>& manager) {
   if (kind == LookupKind::Host) index_ = std::make_unique<IndexOf<PrefixIndex>>(manager);
+  if (kind == LookupKind::Device) {
+    index_ = std::make_unique<IndexOf<DevicePrefixIndex>>(manager, open_cuda_device(0).value());
+  }
 }
 
 BatchedLookup::~BatchedLookup() = default;
@@ -50,6 +61,12 @@ void BatchedLookup::look_up(std::span<const std::vector<SequenceHash>> requests)
 std::span<const BlockHint> BatchedLookup::hints(std::size_t i) const noexcept {
   if (index_ == nullptr) return {};
   return std::span(answers_.hints).subspan(offsets_[i], answers_.prefixes[i]);
+}
+
+std::string lookup_problem(LookupKind kind) {
+  if (kind != LookupKind::Device) return {};
+  const auto device = open_cuda_device(0);
+  return device ? std::string() : device.error().reason;
 }
 
 }  // namespace kvbm::bench

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kvbm/lookup/prefix_index.hpp"
@@ -11,8 +12,9 @@ namespace kvbm::bench {
 
 /// Who answers the look-ups of a replay.
 enum class LookupKind : std::uint8_t {
-  None,  ///< nobody: every request is matched in the store
-  Host,  ///< a PrefixIndex, on one thread
+  None,    ///< nobody: every request is matched in the store
+  Host,    ///< a PrefixIndex, on one thread
+  Device,  ///< a DevicePrefixIndex on the first GPU
 };
 
 /// A look-up of several requests that arrived together, and what the look-ups of a replay cost.
@@ -27,7 +29,7 @@ class BatchedLookup {
     double seconds = 0;               ///< of updates and look-ups
   };
 
-  /// Errors  std::bad_alloc.
+  /// Errors  std::bad_alloc; DeviceError. Precondition: lookup_problem(kind) is empty.
   BatchedLookup(LookupKind kind, const BlockManager<G1>& manager);
   ~BatchedLookup();
 
@@ -49,5 +51,8 @@ class BatchedLookup {
   PrefixAnswers answers_;
   Costs costs_;
 };
+
+/// Why look-ups cannot be done like this on this machine; empty if they can.
+[[nodiscard]] std::string lookup_problem(LookupKind kind);
 
 }  // namespace kvbm::bench

@@ -114,7 +114,7 @@ std::string json_of(const Outcome& outcome, const ReplayOptions& options) {
       {"blocks_per_second", outcome.blocks_per_second()},
   };
   if (options.lookup != LookupKind::None) {
-    object["lookup"] = "host";
+    object["lookup"] = options.lookup == LookupKind::Host ? "host" : "device";
     object["batch"] = options.batch;
     object["hinted_blocks"] = outcome.lookup.hinted_blocks;
     object["lookup_seconds"] = outcome.lookup.seconds;

@@ -73,6 +73,14 @@ std::uint32_t parse_batch(std::string_view text) {
   return static_cast<std::uint32_t>(requests);
 }
 
+LookupKind parse_lookup(std::string_view text) {
+  if (text == "none") return LookupKind::None;
+  const LookupKind kind = text == "host" ? LookupKind::Host : LookupKind::Device;
+  const std::string problem = lookup_problem(kind);
+  if (!problem.empty()) throw CLI::ValidationError("--lookup", fmt::format("there is no device: {}", problem));
+  return kind;
+}
+
 const Policy* parse_policy(std::string_view name) {
   const Policy* policy = find_policy(name);
   if (policy != nullptr) return policy;
@@ -106,10 +114,10 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
-  app.add_option("--lookup", written.lookup, "who looks prefixes up before they are matched: none or host")
+  app.add_option("--lookup", written.lookup, "who looks prefixes up before they are matched: none, host or device")
       ->capture_default_str()
       ->take_last()
-      ->check(CLI::IsMember({"none", "host"}))
+      ->check(CLI::IsMember({"none", "host", "device"}))
       ->type_name("WHO");
   app.add_option("--batch", written.batch, "requests that arrive together and are looked up at once, for --lookup")
       ->capture_default_str()
@@ -125,7 +133,7 @@ void check_values(ReplayOptions& options, const Written& written) {
   options.block_tokens = parse_block_tokens(written.block_tokens);
   options.page_bytes = parse_page_bytes(written.page_bytes);
   options.batch = parse_batch(written.batch);
-  options.lookup = written.lookup == "host" ? LookupKind::Host : LookupKind::None;
+  options.lookup = parse_lookup(written.lookup);
 }
 
 }  // namespace
