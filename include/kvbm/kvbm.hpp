@@ -16,6 +16,8 @@
 #include "kvbm/pools/eviction_backend.hpp"
 #include "kvbm/registry/block_registry.hpp"
 #include "kvbm/registry/frequency_sketch.hpp"
+#include "kvbm/sequence/external_block_assignments.hpp"
+#include "kvbm/sequence/sequence_in.hpp"
 #include "kvbm/tokens/hash_codec.hpp"
 #include "kvbm/tokens/positional_map.hpp"
 #include "kvbm/tokens/to_tokens.hpp"
