@@ -114,6 +114,7 @@ Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* con
   Written written;
   CLI::App app("Replays a recorded trace of requests through one tier of kvbm, over eviction policies and cache sizes.",
                "kvbm-replay");
+  app.footer("With --scheduler, requests run side by side: kvbm-replay --scheduler --help says more.");
   add_options(app, options, written);
   try {
     app.parse(argc, argv);
