@@ -13,10 +13,10 @@ namespace kvbm::bench {
 
 /// One recorded request: its prompt in blocks, first block first.
 struct TraceRequest {
-  std::uint64_t arrival_ms = 0;  ///< since the start of the trace; 0 if it does not say
   std::uint64_t input_tokens = 0;
-  std::uint64_t output_tokens = 0;  ///< 0 if it does not say
   std::vector<std::uint64_t> ids;
+  std::uint64_t arrival_ms = 0;     ///< since the start of the trace; 0 if it does not say
+  std::uint64_t output_tokens = 0;  ///< 0 if it does not say
 };
 
 /// Why a trace cannot be replayed.

@@ -187,6 +187,7 @@ class SchedulableSequence {
   /// computed tokens behind them is the fork's own block, to which the engine copies before it runs either sequence or
   /// lets go of this one.
   /// Errors  NotIdle, GenerationComplete, AllocationFailed: there is no fork then.
+  /// Cost    copies the tokens and their hashes.
   template <BlockSource<Tier> Source>
   [[nodiscard]] Result<Fork, ScheduleError> fork(Source& source,
                                                  std::shared_ptr<SequenceDelegate> delegate = nullptr) const;
