@@ -248,10 +248,11 @@ TEST(Completion, TenThousandAreNeitherLostNorEndedTwice) {
   std::atomic<std::size_t> called{0};
   std::vector<Completion> completions;
   completions.reserve(kTransfers);
-  const std::vector<BlockPair> blocks{{3, 1}};
+  const std::vector<BlockPair> wanted{{3, 1}}, other{{4, 2}};  // of one priority they come one after the other
   for (std::size_t i = 0; i < kTransfers; ++i) {
-    const auto priority = i % 3 == 0 ? TransferPriority::OnDemand : TransferPriority::WriteBehind;
-    completions.push_back(world.engine->submit(world.save(blocks, {.priority = priority})).value());
+    TransferRequest request = i % 3 == 0 ? world.save(wanted, {.priority = TransferPriority::OnDemand})
+                                         : world.save(other, {.priority = TransferPriority::WriteBehind});
+    completions.push_back(world.engine->submit(std::move(request)).value());
     completions.back().then([&](const TransferOutcome& outcome) {
       EXPECT_FALSE(outcome.error);
       called.fetch_add(1);
