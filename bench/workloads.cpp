@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/sequence_workloads.hpp"
 #include "kvbm/kvbm.hpp"
 
 namespace kvbm::bench {
@@ -339,6 +340,10 @@ const std::map<std::string, Maker>& makers() {
       {"copy", maker<Copy>()},
       {"hash16", maker<Hash>(16u)},
       {"hash64", maker<Hash>(64u)},
+      {"decode1k", maker<DecodeStep>(1'000u)},
+      {"decode100k", maker<DecodeStep>(100'000u)},
+      {"speculate1k", maker<SpeculativeStep>(1'000u)},
+      {"fork1k", maker<ForkStep>(1'000u)},
   };
   return all;
 }

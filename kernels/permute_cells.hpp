@@ -30,7 +30,8 @@ struct PermuteCells {
   std::uint32_t grid_max;   ///< as in CopyCells
 };
 
-/// Whether there is a kernel between these orders.
+/// Whether there is a kernel between these orders: between any two of Nhd, Hnd and UniversalTp, equal ones included
+/// (of use for some layers of universal pages, which are no span).
 [[nodiscard]] bool can_permute(InnerOrder source, InnerOrder target) noexcept;
 /// Precondition: can_permute.
 [[nodiscard]] KernelCall permute_cells(const PermuteCells& permute) noexcept;

@@ -15,6 +15,7 @@
 #include "bench/support/replay.hpp"
 #include "bench/support/replay_options.hpp"
 #include "bench/support/table.hpp"
+#include "bench/support/tiered_outcome.hpp"
 #include "bench/support/trace_reader.hpp"
 
 namespace kvbm::bench {
@@ -31,6 +32,7 @@ struct Outcome {
   ReplayCounts counts;
   std::uint64_t evicted_blocks;
   double seconds;
+  std::optional<TieredOutcome> tiers{};
 
   [[nodiscard]] double hit_rate() const noexcept {
     return counts.input_blocks == 0 ? 0
@@ -67,21 +69,34 @@ void try_largest(const ReplayOptions& options) {
   for (const Policy* policy : options.policies) const Tier trial(*policy, largest, options.page_bytes);
 }
 
-Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
-            ProgressBar& bar) {
-  Tier tier(policy, blocks, options.page_bytes);
-  Replay replay(tier.manager, tier.pages, options.release);
+/// Serves all requests, and says how long it took.
+template <class AnyReplay>
+double seconds_of(AnyReplay& replay, const Requests& requests, ProgressBar& bar) {
   const auto begin = std::chrono::steady_clock::now();
   for (const std::vector<SequenceHash>& request : requests) {
     replay.serve(request);
     bar.advance(1);
   }
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, passed.count()};
+  return passed.count();
+}
+
+Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
+            ProgressBar& bar) {
+  if (options.tiers) {
+    TieredReplay replay(policy, blocks, *options.tiers);
+    const double seconds = seconds_of(replay, requests, bar);
+    const std::uint64_t evicted = replay.cache().g1().metrics().evictions;
+    return {policy.name, blocks, replay.counts().requests, evicted, seconds, outcome_of(replay, *options.tiers)};
+  }
+  Tier tier(policy, blocks, options.page_bytes);
+  Replay replay(tier.manager, tier.pages, options.release);
+  const double seconds = seconds_of(replay, requests, bar);
+  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, seconds};
 }
 
 std::string json_of(const Outcome& outcome, const std::string& trace) {
-  const nlohmann::ordered_json object{
+  nlohmann::ordered_json object{
       {"trace", trace},
       {"policy", outcome.policy},
       {"g1_blocks", outcome.g1_blocks},
@@ -95,6 +110,7 @@ std::string json_of(const Outcome& outcome, const std::string& trace) {
       {"seconds", outcome.seconds},
       {"blocks_per_second", outcome.blocks_per_second()},
   };
+  if (outcome.tiers) add_to(object, *outcome.tiers);
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -19,6 +19,7 @@ struct Written {
   std::string release = "tail";
   std::string block_tokens = "512";
   std::string page_bytes = "4096";
+  TieredCommandLine tiers{};
 };
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -95,6 +96,7 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
+  written.tiers.add_to(app);
   app.add_flag("--json", options.json, "print one JSON object a line instead of a table");
 }
 
@@ -104,6 +106,7 @@ void check_values(ReplayOptions& options, const Written& written) {
   options.release = written.release == "head" ? ReleaseOrder::HeadFirst : ReleaseOrder::TailFirst;
   options.block_tokens = parse_block_tokens(written.block_tokens);
   options.page_bytes = parse_page_bytes(written.page_bytes);
+  options.tiers = written.tiers.options(options.page_bytes, options.release == ReleaseOrder::TailFirst);
 }
 
 }  // namespace
@@ -112,8 +115,9 @@ Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* con
                                                        std::ostream& err) {
   ReplayOptions options;
   Written written;
-  CLI::App app("Replays a recorded trace of requests through one tier of kvbm, over eviction policies and cache sizes.",
-               "kvbm-replay");
+  CLI::App app(
+      "Replays a recorded trace of requests through one or two tiers of kvbm, over eviction policies and cache sizes.",
+      "kvbm-replay");
   add_options(app, options, written);
   try {
     app.parse(argc, argv);

@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "bench/support/policies.hpp"
 #include "bench/support/replay.hpp"
+#include "bench/support/tiered_options.hpp"
 #include "kvbm/base/result.hpp"
 
 namespace kvbm::bench {
@@ -22,6 +24,7 @@ struct ReplayOptions {
   std::uint64_t block_tokens = 0;  ///< matters with full_blocks only
   std::size_t page_bytes = 0;
   bool json = false;
+  std::optional<TieredOptions> tiers{};  ///< replay through two tiers
 };
 
 /// There is nothing to replay; what there was to say has been written.

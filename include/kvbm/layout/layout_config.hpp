@@ -6,17 +6,9 @@
 #include <string>
 
 #include "kvbm/base/result.hpp"
+#include "kvbm/layout/inner_order.hpp"
 
 namespace kvbm {
-
-/// The order of dimensions inside a block, slowest first; head_dim is always the fastest.
-enum class InnerOrder : std::uint8_t {
-  Unknown,      ///< not declared; equal to itself only
-  Nhd,          ///< [layers, outer, tokens, heads, head_dim]
-  Hnd,          ///< [layers, outer, heads, tokens, head_dim]
-  UniversalTp,  ///< [heads, layers, outer, tokens, head_dim]: a range of heads is one span
-  UniversalPp,  ///< [layers, heads, outer, tokens, head_dim]; named, no kernel moves it yet
-};
 
 /// Where the cells of a block lie. A cell is the bytes of one (block, layer, outer).
 enum class LayoutKind : std::uint8_t {
@@ -34,9 +26,9 @@ struct LayoutConfig {
   std::uint32_t outer = 2;  ///< 2: K and V apart; 1: fused
   std::uint32_t tokens = 0;
   std::uint32_t inner = 0;
-  std::optional<std::uint32_t> heads{};  ///< wanted by permutations
+  std::optional<std::uint32_t> heads{};  ///< wanted by permutations and universal orders
   std::uint32_t element_bytes = 2;       ///< 1, 2, 4 or 8
-  std::size_t alignment = 1;             ///< a power of two; every base and stride is a multiple of it
+  std::size_t alignment = 1;             ///< a power of two; every base and every cell size is a multiple of it
   InnerOrder order = InnerOrder::Unknown;
 
   [[nodiscard]] std::size_t cell_bytes() const noexcept { return std::size_t{tokens} * inner * element_bytes; }
@@ -60,13 +52,16 @@ struct LayoutError {
     SizeOverflow,
     RegionCountMismatch,
     RegionTooSmall,
-    MixedMemoryKinds,
+    RegionsOverlap,
+    MixedMemoryKinds,  ///< or devices
     NoRegion,
+    NoDevice,  ///< pinned or device memory, and no device that reaches it
     NotDeviceMemory,
     NotContiguous,
     Misaligned,
     OrderNotPossible,  ///< a universal order on a layer-separate layout
     IndexOutOfRange,
+    TooManyLayouts,
     UnknownVersion,
     Malformed,
   };

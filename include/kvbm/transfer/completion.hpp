@@ -50,14 +50,16 @@ class Completion {
   /// Precondition: done().
   [[nodiscard]] const TransferOutcome& outcome() const noexcept;
 
-  /// What is enqueued on `stream` from now on waits for the transfer, without the host. A failed transfer lets the
-  /// stream go on: look at the outcome before the bytes are trusted.
+  /// What is enqueued on `stream` from now on waits for the transfer, without the host. A transfer that is queued is
+  /// enqueued now, whatever else is under way. If the CPU moves the bytes (pageable memory, or host to host), the
+  /// calling thread waits instead. A failed transfer lets the stream go on: look at the outcome before the bytes are
+  /// trusted. Errors  DeviceError.
   void wait_on(StreamView stream) const;
-  /// The same for one layer. Precondition: the request asked for layer_events.
+  /// The same for one layer. Precondition: the request asked for layer_events, and names the layer.
   void wait_for_layer(std::uint32_t layer, StreamView stream) const;
 
   /// Calls `callback` once, on a thread of kvbm's, with no lock held; at once on this thread if it has ended already.
-  /// It must not wait for other transfers. Errors  std::bad_alloc.
+  /// It must not throw, nor wait for other transfers. Errors  std::bad_alloc.
   void then(std::function<void(const TransferOutcome&)> callback) const;
 
   /// The guards back, once: after done() the caller may take them; else they are dropped with the last Completion.

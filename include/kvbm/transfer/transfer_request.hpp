@@ -15,14 +15,17 @@ namespace kvbm {
 
 /// How bytes are moved. Chosen from run length, count, direction and the device's calibration; a request may force one.
 enum class Mechanism : std::uint8_t {
-  HostCopy,        ///< between two kinds of host memory
+  HostCopy,        ///< between two kinds of host memory, by the CPU
   Copies,          ///< one copy call per run
   BatchedCopy,     ///< all runs in one call of the driver
   CopyKernel,      ///< 16-byte loads, several in flight
   BulkCopyKernel,  ///< compute capability 9.0 or later
-  PermuteKernel,   ///< the orders of the two sides differ
-  Staged,          ///< gather or scatter on the device, and whole spans over the link, through a ring
+  PermuteKernel,   ///< the orders of the two sides differ; between two kinds of host memory the CPU runs it
+  Staged,          ///< through a ring: gather, scatter or permute on the device, and whole spans over the link
 };
+
+/// As the enumerator is spelt.
+[[nodiscard]] const char* to_text(Mechanism mechanism) noexcept;
 
 /// An onboard that a request waits for overtakes write-behind.
 enum class TransferPriority : std::uint8_t { WriteBehind, OnDemand };
@@ -37,7 +40,7 @@ struct TransferRequest {
   std::span<const EventView> after_events{};    ///< the last writer of the source, the last reader of the target
   TransferPriority priority = TransferPriority::WriteBehind;
   bool layer_events = false;                 ///< Completion::wait_for_layer works
-  std::optional<Mechanism> mechanism{};      ///< forced
+  std::optional<Mechanism> mechanism{};      ///< forced: used, or the request is Unsupported
   std::optional<InnerOrder> source_order{};  ///< takes the place of the declared order (fully contiguous only)
   std::optional<InnerOrder> target_order{};
   Keepalive keepalive{};  ///< guards of both sides
@@ -46,7 +49,6 @@ struct TransferRequest {
 /// Why a transfer was refused, or how it failed.
 struct TransferError {
   enum class Code : std::uint8_t {
-    LengthMismatch,
     DuplicateTarget,
     BlockOutOfRange,
     SourceIsTarget,  ///< a block is source and target of one layout, or the two layouts overlap
@@ -58,7 +60,6 @@ struct TransferError {
     Quiesced,
     DeviceFailed,  ///< the device reported an error for this transfer
     Precondition,  ///< an event to wait for failed
-    ShutDown,
   };
   Code code;
   std::string text;  ///< names call, tier and block where there is one

@@ -1,0 +1,17 @@
+#include "cuda/kernel_registration.hpp"
+#include "kernels/launchers.hpp"
+
+namespace kvbm {
+namespace {
+
+constexpr kernels::LaunchTable kLaunchers{.copy_cells = &kernels::launch_copy_cells,
+                                          .bulk_copy_cells = &kernels::launch_bulk_copy_cells,
+                                          .permute_cells = &kernels::launch_permute_cells,
+                                          .checksum_pages = &kernels::launch_checksum_pages,
+                                          .fill_pages = &kernels::launch_fill_pages};
+
+}  // namespace
+
+void register_kernels() noexcept { kernels::set_launch_table(kLaunchers); }
+
+}  // namespace kvbm
