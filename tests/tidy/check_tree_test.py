@@ -16,6 +16,7 @@ IN_ORDER = {
     "src/device/cuda/stream.cpp": '#include <cuda_runtime_api.h>\n#include "kvbm/device/stream.hpp"\n'
                                   "void make() { cudaStreamCreate(&stream); }\n",
     "kernels/copy.cu": "void launch() { copy<<<1, 32>>>(); }\n",
+    "tests/examples/engine/run.cu": "void launch() { run<<<1, 32>>>(); }\n",
     "tests/pools/store_test.cpp": '#include "kvbm/pools/slot.hpp"\n',
     "README.md": "kvbm\n",
 }
