@@ -102,7 +102,7 @@ bool sweep(kvbm::DeviceFault fault, const Exam& exam, const Options& options) {
     with_refused_steps += result.counts.reverted_steps != 0 ? 1 : 0;
     reached = calls_of(*device, fault.kind) >= fault.n;
     fault.n = fault.n < calls_at_start ? std::min(2 * fault.n, calls_at_start + 1)
-                                       : fault.n + 1 + (fault.n - calls_at_start) / 12;
+                                       : fault.n + 1 + (fault.n - calls_at_start) / 4;
   }
   std::printf("%12u  trials, none with a wrong answer or a lost block\n%12u  in which requests failed\n", trials,
               with_failures);
