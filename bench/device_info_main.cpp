@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 int main() {
   const kvbm::DeviceProbe probe = kvbm::probe_devices();

@@ -5,8 +5,12 @@
 #include <iostream>
 
 #include "bench/support/replay_command.hpp"
+#include "bench/support/scheduler_command.hpp"
+#include "bench/support/scheduler_options.hpp"
 
 int main(int argc, char** argv) {
   std::ostream* const bar = ::isatty(STDERR_FILENO) != 0 ? &std::cerr : nullptr;
-  return kvbm::bench::replay_command(argc, argv, {std::cout, std::cerr, bar});
+  const auto command =
+      kvbm::bench::wants_scheduler(argc, argv) ? &kvbm::bench::scheduler_command : &kvbm::bench::replay_command;
+  return command(argc, argv, {std::cout, std::cerr, bar});
 }

@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   app.add_option("--blocks", options.blocks, "Blocks in the pool")->check(CLI::Range(512u, 1u << 30));
   app.add_option("--iterations", iterations, "How often to run it, all threads together")->check(CLI::PositiveNumber);
   app.add_option("--threads", options.threads, "Threads on one manager")->check(CLI::Range(1u, 1024u));
+  app.add_option("--change-log", options.change_log, "Changes that the manager logs for readers; 0: no log");
   app.add_option("--ids", ids, "Order of the free pool at the start")->check(CLI::IsMember({"fresh", "scattered"}));
   try {
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/sequence_workloads.hpp"
 #include "kvbm/kvbm.hpp"
 
 namespace kvbm::bench {
@@ -16,32 +17,50 @@ namespace {
 constexpr std::uint32_t kTokens = 16;
 constexpr std::uint32_t kChain = 512;
 
-/// Never-seen hashes in chains of kChain blocks, made as they are asked for.
+/// Never-seen hashes in chains of kChain blocks, made as they are asked for. Their bits are as mixed as those of real
+/// hashes, so that a table fares no better with them.
 class FreshHashes {
  public:
-  explicit FreshHashes(std::uint64_t stream) : counter_(stream << 48) {}
+  explicit FreshHashes(std::uint64_t stream) : counter_(stream << 48) { enter(0); }
 
   SequenceHash next() {
-    const std::uint64_t current = ++counter_ * 0x9E37'79B9'7F4A'7C15u;
-    const std::uint64_t position = position_;
-    position_ = position_ + 1 == kChain ? 0 : position_ + 1;
-    const std::uint64_t parent = position == 0 ? 0 : last_;
-    last_ = current;
-    const unsigned mode = SequenceHash::mode_of(position);
-    const unsigned shift = 10 + 8 * mode;
-    return SequenceHash::from_bits(std::uint64_t{mode} << 62 | position << (54 - 8 * mode) | current >> shift,
-                                   current << (64 - shift) | (parent & SequenceHash::fragment_mask(mode)));
+    if (name_ == end_) turn();
+    counter_ += 0x9E37'79B9'7F4A'7C15u;
+    const std::uint64_t current = (counter_ ^ counter_ >> 32) * 0xD1B5'4A32'D192'ED03u;
+    const std::uint64_t mixed = current ^ current >> 29;
+    const SequenceHash hash =
+        SequenceHash::from_bits(name_ | mixed >> named_, mixed << (64 - named_) | (last_ & mask_));
+    name_ += std::uint64_t{1} << (64 - named_);
+    last_ = mixed;
+    return hash;
   }
 
  private:
+  static constexpr std::uint64_t kModeEnd = 256;  // the first position of mode 1
+  static_assert(kModeEnd < kChain && kChain < 1u << 16, "a chain is made of modes 0 and 1");
+
+  /// From here on positions are of this mode.
+  void enter(unsigned mode) {
+    named_ = 10 + 8 * mode;
+    mask_ = SequenceHash::fragment_mask(mode);
+    name_ = std::uint64_t{mode} << 62 | (mode == 0 ? 0 : kModeEnd) << (64 - named_);
+    end_ = std::uint64_t{mode} << 62 | (mode == 0 ? kModeEnd : kChain) << (64 - named_);
+    last_ = mode == 0 ? 0 : last_;  // a root has no parent
+  }
+  void turn() { enter(named_ == 10 ? 1 : 0); }
+
   std::uint64_t counter_;
-  std::uint64_t position_ = 0;
+  std::uint64_t name_ = 0;  // mode and position of the next hash, where it has them
+  std::uint64_t end_ = 0;   // the name at which the mode changes, or the chain
+  std::uint64_t mask_ = 0;
   std::uint64_t last_ = 0;
+  unsigned named_ = 0;  // bits of a name
 };
 
 BlockManager<G1> make_manager(const WorkloadOptions& options) {
   ManagerOptions manager = options_for(*options.policy, options.blocks);
   manager.tokens_per_block = kTokens;
+  manager.change_log = options.change_log;
   auto made = BlockManager<G1>::create(std::move(manager));
   if (!made) throw std::invalid_argument(made.error().text);
   return std::move(*made);
@@ -80,46 +99,56 @@ class Alloc64 final : public OnManager {
 };
 
 /// Fills a pool with fresh blocks; each thread empties it when it has put in its share.
-class Fill : public OnManager {
+class Filling : public OnManager {
  public:
-  Fill(const WorkloadOptions& options, std::uint32_t run)
-      : OnManager(options), run_(run), share_(options.blocks / options.threads) {
-    for (unsigned thread = 0; thread < threads_; ++thread) states_.push_back(State{FreshHashes(thread + 1), 0, {}});
-    for (State& state : states_) state.hashes.resize(run_);
+  explicit Filling(const WorkloadOptions& options) : OnManager(options), share_(options.blocks / options.threads) {
+    for (unsigned thread = 0; thread < threads_; ++thread) states_.push_back({FreshHashes(thread + 1), 0, {}});
   }
 
-  std::uint64_t step(unsigned thread) override {
-    State& state = states_[thread];
-    if (state.filled + run_ > share_) {
-      manager_.reset_inactive_pool();
-      state.filled = 0;
-    }
-    if (run_ == 1) {
-      fill_one(state.fresh.next());
-    } else {
-      for (SequenceHash& hash : state.hashes) hash = state.fresh.next();
-      fill(manager_, state.hashes);
-    }
-    state.filled += run_;
-    return run_;
-  }
-
- private:
+ protected:
   struct alignas(128) State {
     FreshHashes fresh;
     std::uint32_t filled;
-    std::vector<SequenceHash> hashes;
+    std::array<SequenceHash, 64> hashes;
   };
 
-  void fill_one(const SequenceHash& hash) {
+  /// Makes room for `count` blocks.
+  State& about_to_fill(unsigned thread, std::uint32_t count) {
+    State& state = states_[thread];
+    if (state.filled + count > share_) {
+      manager_.reset_inactive_pool();
+      state.filled = 0;
+    }
+    state.filled += count;
+    return state;
+  }
+
+ private:
+  std::uint32_t share_;
+  std::vector<State> states_;
+};
+
+class Fill1 final : public Filling {
+ public:
+  using Filling::Filling;
+  std::uint64_t step(unsigned thread) override {
+    const SequenceHash hash = about_to_fill(thread, 1).fresh.next();
     auto block = manager_.allocate_block();
     if (!block) throw std::logic_error("the pool is in use");
     const auto registered = manager_.register_block(std::move(std::move(*block).stage(hash, kTokens)).value());
+    return 1;
   }
+};
 
-  std::uint32_t run_;
-  std::uint32_t share_;
-  std::vector<State> states_;
+class Fill64 final : public Filling {
+ public:
+  using Filling::Filling;
+  std::uint64_t step(unsigned thread) override {
+    State& state = about_to_fill(thread, 64);
+    for (SequenceHash& hash : state.hashes) hash = state.fresh.next();
+    fill(manager_, state.hashes);
+    return 64;
+  }
 };
 
 /// The pool is full of idle blocks; every allocation evicts.
@@ -325,8 +354,8 @@ Maker maker(Args... args) {
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> all{
       {"alloc64", maker<Alloc64>()},
-      {"fill1", maker<Fill>(1u)},
-      {"fill64", maker<Fill>(64u)},
+      {"fill1", maker<Fill1>()},
+      {"fill64", maker<Fill64>()},
       {"match_idle64", maker<MatchIdle>(64u)},
       {"match_idle512", maker<MatchIdle>(512u)},
       {"match_active64", maker<MatchActive>(64u)},
@@ -339,6 +368,10 @@ const std::map<std::string, Maker>& makers() {
       {"copy", maker<Copy>()},
       {"hash16", maker<Hash>(16u)},
       {"hash64", maker<Hash>(64u)},
+      {"decode1k", maker<DecodeStep>(1'000u)},
+      {"decode100k", maker<DecodeStep>(100'000u)},
+      {"speculate1k", maker<SpeculativeStep>(1'000u)},
+      {"fork1k", maker<ForkStep>(1'000u)},
   };
   return all;
 }

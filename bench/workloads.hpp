@@ -14,7 +14,8 @@ struct WorkloadOptions {
   const Policy* policy = nullptr;  ///< the eviction backend
   std::uint32_t blocks = 16384;
   unsigned threads = 1;
-  bool scattered_ids = false;  ///< shuffle the free pool first, as after long churn
+  std::uint32_t change_log = 0;  ///< changes that the manager's log keeps; 0: no log
+  bool scattered_ids = false;    ///< shuffle the free pool first, as after long churn
 };
 
 /// One named workload on one manager: set-up in the constructor, then step() as often as wanted.

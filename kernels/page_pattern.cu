@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
-#include "cuda/nvtx.hpp"
 #include "kernels/page_pattern.cuh"
 
 namespace kvbm::kernels {

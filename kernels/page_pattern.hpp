@@ -5,7 +5,7 @@
 
 #include "kernels/page_array.hpp"
 #include "kvbm/base/types.hpp"
-#include "kvbm/cuda/stream.hpp"
+#include "kvbm/device/stream.hpp"
 
 namespace kvbm::kernels {
 

@@ -8,18 +8,20 @@
 
 namespace kvbm::bench {
 
-void Replay::serve(std::span<const SequenceHash> request) {
+void Replay::serve(std::span<const SequenceHash> request, std::span<const BlockHint> hints) {
   ++counts_.requests;
   counts_.input_blocks += request.size();
   const auto part = request.first(std::min<std::size_t>(request.size(), manager_.total_blocks()));
-  Run held = match(part);
+  Run held = match(part, hints.first(std::min(hints.size(), part.size())));
   counts_.hit_blocks += held.size();
   if (held.size() < part.size()) held.append(obtain(part.subspan(held.size())));
   release(std::move(held));
 }
 
-Replay::Run Replay::match(std::span<const SequenceHash> hashes) {
-  Run run = manager_.match_blocks(hashes);
+/// A look-up knows nothing of what came after it, so the match goes on where its guards end.
+Replay::Run Replay::match(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) {
+  Run run = manager_.match_hinted(hashes.first(hints.size()), hints);
+  if (run.size() < hashes.size()) run.append(manager_.match_blocks(hashes.subspan(run.size())));
   for (std::uint32_t i = 0; i < run.size(); ++i) verify(run.id(i), hashes[i]);
   return run;
 }

@@ -38,14 +38,15 @@ class Replay {
   Replay(const BlockManager<G1>& manager, PagePool& pages, ReleaseOrder order) noexcept
       : manager_(manager), pages_(pages), order_(order) {}
 
-  void serve(std::span<const SequenceHash> request);
+  /// `hints`: where the blocks of its prefix are believed to be. They save look-ups and change no count.
+  void serve(std::span<const SequenceHash> request, std::span<const BlockHint> hints = {});
 
   [[nodiscard]] const ReplayCounts& counts() const noexcept { return counts_; }
 
  private:
   using Run = BlockRun<ImmutableBlock<G1>>;
 
-  [[nodiscard]] Run match(std::span<const SequenceHash> hashes);
+  [[nodiscard]] Run match(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints);
   [[nodiscard]] Run obtain(std::span<const SequenceHash> hashes);
   [[nodiscard]] Run obtain_around(const SparseRun<G1>& present, std::span<const SequenceHash> hashes);
   [[nodiscard]] Run add(std::span<const SequenceHash> hashes);

@@ -15,6 +15,7 @@
 #include "bench/support/replay.hpp"
 #include "bench/support/replay_options.hpp"
 #include "bench/support/table.hpp"
+#include "bench/support/tiered_outcome.hpp"
 #include "bench/support/trace_reader.hpp"
 
 namespace kvbm::bench {
@@ -30,11 +31,16 @@ struct Outcome {
   std::uint32_t g1_blocks;
   ReplayCounts counts;
   std::uint64_t evicted_blocks;
+  BatchedLookup::Costs lookup;
   double seconds;
+  std::optional<TieredOutcome> tiers{};
 
   [[nodiscard]] double hit_rate() const noexcept {
     return counts.input_blocks == 0 ? 0
                                     : static_cast<double>(counts.hit_blocks) / static_cast<double>(counts.input_blocks);
+  }
+  [[nodiscard]] double lookups_per_second() const noexcept {
+    return lookup.seconds > 0 ? static_cast<double>(lookup.lookups) / lookup.seconds : 0;
   }
   [[nodiscard]] double blocks_per_second() const noexcept {
     return seconds > 0 ? static_cast<double>(counts.input_blocks) / seconds : 0;
@@ -46,8 +52,16 @@ struct Tier {
   BlockManager<G1> manager;
   PagePool pages;
 
-  Tier(const Policy& policy, std::uint32_t blocks, std::size_t page_bytes)
-      : manager(BlockManager<G1>::create(options_for(policy, blocks)).value()), pages(blocks, page_bytes) {}
+  Tier(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options)
+      : manager(BlockManager<G1>::create(manager_options(policy, blocks, options)).value()),
+        pages(blocks, options.page_bytes) {}
+
+ private:
+  static ManagerOptions manager_options(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options) {
+    ManagerOptions made = options_for(policy, blocks);
+    if (options.lookup != LookupKind::None) made.change_log = 1u << 16;  // some batches' worth; a resync is no harm
+    return made;
+  }
 };
 
 Requests requests_of(const std::vector<TraceRequest>& trace, const ReplayOptions& options) {
@@ -64,25 +78,53 @@ Requests requests_of(const std::vector<TraceRequest>& trace, const ReplayOptions
 /// is not written to costs nothing. Errors  std::bad_alloc.
 void try_largest(const ReplayOptions& options) {
   const std::uint32_t largest = *std::max_element(options.g1_blocks.begin(), options.g1_blocks.end());
-  for (const Policy* policy : options.policies) const Tier trial(*policy, largest, options.page_bytes);
+  for (const Policy* policy : options.policies) const Tier trial(*policy, largest, options);
 }
 
-Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
-            ProgressBar& bar) {
-  Tier tier(policy, blocks, options.page_bytes);
-  Replay replay(tier.manager, tier.pages, options.release);
+/// Serves all requests, and says how long it took.
+double seconds_of(TieredReplay& replay, const Requests& requests, ProgressBar& bar) {
   const auto begin = std::chrono::steady_clock::now();
   for (const std::vector<SequenceHash>& request : requests) {
     replay.serve(request);
     bar.advance(1);
   }
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, passed.count()};
+  return passed.count();
 }
 
-std::string json_of(const Outcome& outcome, const std::string& trace) {
-  const nlohmann::ordered_json object{
-      {"trace", trace},
+/// The same in batches, each looked up at once before its requests are served.
+double seconds_of(Replay& replay, BatchedLookup& lookup, std::size_t most, const Requests& requests, ProgressBar& bar) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t first = 0; first < requests.size(); first += most) {
+    const auto batch = std::span(requests).subspan(first, std::min<std::size_t>(most, requests.size() - first));
+    lookup.look_up(batch);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      replay.serve(batch[i], lookup.hints(i));
+      bar.advance(1);
+    }
+  }
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+  return passed.count();
+}
+
+Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
+            ProgressBar& bar) {
+  if (options.tiers) {
+    TieredReplay replay(policy, blocks, *options.tiers);
+    const double seconds = seconds_of(replay, requests, bar);
+    const std::uint64_t evicted = replay.cache().g1().metrics().evictions;
+    return {policy.name, blocks, replay.counts().requests, evicted, {}, seconds, outcome_of(replay, *options.tiers)};
+  }
+  Tier tier(policy, blocks, options);
+  Replay replay(tier.manager, tier.pages, options.release);
+  BatchedLookup lookup(options.lookup, tier.manager);
+  const double seconds = seconds_of(replay, lookup, options.batch, requests, bar);
+  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, lookup.costs(), seconds};
+}
+
+std::string json_of(const Outcome& outcome, const ReplayOptions& options) {
+  nlohmann::ordered_json object{
+      {"trace", options.trace},
       {"policy", outcome.policy},
       {"g1_blocks", outcome.g1_blocks},
       {"requests", outcome.counts.requests},
@@ -95,15 +137,32 @@ std::string json_of(const Outcome& outcome, const std::string& trace) {
       {"seconds", outcome.seconds},
       {"blocks_per_second", outcome.blocks_per_second()},
   };
+  if (outcome.tiers) add_to(object, *outcome.tiers);
+  if (options.lookup != LookupKind::None) {
+    object["lookup"] = options.lookup == LookupKind::Host ? "host" : "device";
+    object["batch"] = options.batch;
+    object["hinted_blocks"] = outcome.lookup.hinted_blocks;
+    object["lookup_seconds"] = outcome.lookup.seconds;
+    object["lookups_per_second"] = outcome.lookups_per_second();
+  }
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-void add_row(Table& table, const Outcome& outcome) {
-  table.add_row({std::string(outcome.policy), grouped(outcome.g1_blocks), grouped(outcome.counts.hit_blocks),
-                 fmt::format("{:.2f} %", 100 * outcome.hit_rate()), grouped(outcome.evicted_blocks),
-                 grouped(outcome.counts.verified_pages), grouped(outcome.counts.corrupt_pages),
-                 fmt::format("{:.3f}", outcome.seconds),
-                 grouped(static_cast<std::uint64_t>(outcome.blocks_per_second()))});
+void add_row(Table& table, const Outcome& outcome, const ReplayOptions& options) {
+  std::vector<std::string> row{std::string(outcome.policy),
+                               grouped(outcome.g1_blocks),
+                               grouped(outcome.counts.hit_blocks),
+                               fmt::format("{:.2f} %", 100 * outcome.hit_rate()),
+                               grouped(outcome.evicted_blocks),
+                               grouped(outcome.counts.verified_pages),
+                               grouped(outcome.counts.corrupt_pages),
+                               fmt::format("{:.3f}", outcome.seconds),
+                               grouped(static_cast<std::uint64_t>(outcome.blocks_per_second()))};
+  if (options.lookup != LookupKind::None) {
+    row.push_back(grouped(outcome.lookup.hinted_blocks));
+    row.push_back(grouped(static_cast<std::uint64_t>(outcome.lookups_per_second())));
+  }
+  table.add_row(std::move(row));
 }
 
 std::string heading(const ReplayOptions& options, const Outcome& outcome) {
@@ -118,7 +177,10 @@ std::string heading(const ReplayOptions& options, const Outcome& outcome) {
 std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, const ReplayStreams& streams) {
   const std::size_t runs = options.policies.size() * options.g1_blocks.size();
   ProgressBar bar(streams.bar, runs * requests.size());
-  Table table({"policy", "blocks", "hits", "hit rate", "evicted", "verified", "corrupt", "seconds", "blocks/s"});
+  std::vector<std::string> columns{"policy",   "blocks",  "hits",    "hit rate", "evicted",
+                                   "verified", "corrupt", "seconds", "blocks/s"};
+  if (options.lookup != LookupKind::None) columns.insert(columns.end(), {"hinted", "lookups/s"});
+  Table table(std::move(columns));
   std::string title;
   std::uint64_t corrupt = 0;
   for (const Policy* policy : options.policies) {
@@ -127,11 +189,11 @@ std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, co
       bar.set_label(fmt::format("{:>12} {:>10}", policy->name, grouped(blocks)));
       const Outcome outcome = run(*policy, blocks, options, requests, bar);
       corrupt += outcome.counts.corrupt_pages;
-      add_row(table, outcome);
+      add_row(table, outcome, options);
       title = heading(options, outcome);
       if (!options.json) continue;
       bar.clear();
-      streams.out << json_of(outcome, options.trace) << std::endl;
+      streams.out << json_of(outcome, options) << std::endl;
     }
   }
   bar.clear();

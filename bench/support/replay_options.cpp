@@ -19,6 +19,9 @@ struct Written {
   std::string release = "tail";
   std::string block_tokens = "512";
   std::string page_bytes = "4096";
+  TieredCommandLine tiers{};
+  std::string lookup = "none";
+  std::string batch = "64";
 };
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -62,6 +65,23 @@ std::size_t parse_page_bytes(std::string_view text) {
                                                          PagePool::kPageBytesUnit, PagePool::kFewestPageBytes));
 }
 
+std::uint32_t parse_batch(std::string_view text) {
+  constexpr std::uint64_t kMost = 1u << 20;
+  const std::uint64_t requests = parse_number("--batch", text);
+  if (requests == 0 || requests > kMost) {
+    throw CLI::ValidationError("--batch", fmt::format("{} is not from 1 to {}", text, kMost));
+  }
+  return static_cast<std::uint32_t>(requests);
+}
+
+LookupKind parse_lookup(std::string_view text) {
+  if (text == "none") return LookupKind::None;
+  const LookupKind kind = text == "host" ? LookupKind::Host : LookupKind::Device;
+  const std::string problem = lookup_problem(kind);
+  if (!problem.empty()) throw CLI::ValidationError("--lookup", fmt::format("there is no device: {}", problem));
+  return kind;
+}
+
 const Policy* parse_policy(std::string_view name) {
   const Policy* policy = find_policy(name);
   if (policy != nullptr) return policy;
@@ -95,6 +115,16 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
+  written.tiers.add_to(app);
+  app.add_option("--lookup", written.lookup, "who looks prefixes up before they are matched: none, host or device")
+      ->capture_default_str()
+      ->take_last()
+      ->check(CLI::IsMember({"none", "host", "device"}))
+      ->type_name("WHO");
+  app.add_option("--batch", written.batch, "requests that arrive together and are looked up at once, for --lookup")
+      ->capture_default_str()
+      ->take_last()
+      ->type_name("N");
   app.add_flag("--json", options.json, "print one JSON object a line instead of a table");
 }
 
@@ -104,6 +134,12 @@ void check_values(ReplayOptions& options, const Written& written) {
   options.release = written.release == "head" ? ReleaseOrder::HeadFirst : ReleaseOrder::TailFirst;
   options.block_tokens = parse_block_tokens(written.block_tokens);
   options.page_bytes = parse_page_bytes(written.page_bytes);
+  options.tiers = written.tiers.options(options.page_bytes, options.release == ReleaseOrder::TailFirst);
+  options.batch = parse_batch(written.batch);
+  options.lookup = parse_lookup(written.lookup);
+  if (options.tiers && options.lookup != LookupKind::None) {
+    throw CLI::ValidationError("--lookup", "looks up in one tier, and --g2-blocks gives two");
+  }
 }
 
 }  // namespace
@@ -112,8 +148,10 @@ Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* con
                                                        std::ostream& err) {
   ReplayOptions options;
   Written written;
-  CLI::App app("Replays a recorded trace of requests through one tier of kvbm, over eviction policies and cache sizes.",
-               "kvbm-replay");
+  CLI::App app(
+      "Replays a recorded trace of requests through one or two tiers of kvbm, over eviction policies and cache sizes.",
+      "kvbm-replay");
+  app.footer("With --scheduler, requests run side by side: kvbm-replay --scheduler --help says more.");
   add_options(app, options, written);
   try {
     app.parse(argc, argv);

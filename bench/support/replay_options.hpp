@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "bench/support/batched_lookup.hpp"
 #include "bench/support/policies.hpp"
 #include "bench/support/replay.hpp"
+#include "bench/support/tiered_options.hpp"
 #include "kvbm/base/result.hpp"
 
 namespace kvbm::bench {
@@ -21,7 +24,10 @@ struct ReplayOptions {
   bool full_blocks = false;
   std::uint64_t block_tokens = 0;  ///< matters with full_blocks only
   std::size_t page_bytes = 0;
+  LookupKind lookup = LookupKind::None;
+  std::uint32_t batch = 0;  ///< requests a look-up; matters with one only
   bool json = false;
+  std::optional<TieredOptions> tiers{};  ///< replay through two tiers
 };
 
 /// There is nothing to replay; what there was to say has been written.

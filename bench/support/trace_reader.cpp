@@ -69,10 +69,9 @@ Complaint read_request(json::parser& parser, std::string_view line, TraceRequest
   }
   json::object object;
   if (element.get(object) != simdjson::SUCCESS) return "not a JSON object";
-  std::uint64_t unused = 0;
-  if (Complaint wrong = read_number(object, "timestamp", false, unused)) return wrong;
+  if (Complaint wrong = read_number(object, "timestamp", false, request.arrival_ms)) return wrong;
   if (Complaint wrong = read_number(object, "input_length", true, request.input_tokens)) return wrong;
-  if (Complaint wrong = read_number(object, "output_length", false, unused)) return wrong;
+  if (Complaint wrong = read_number(object, "output_length", false, request.output_tokens)) return wrong;
   return read_ids(object, request.ids);
 }
 

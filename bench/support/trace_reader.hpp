@@ -15,6 +15,8 @@ namespace kvbm::bench {
 struct TraceRequest {
   std::uint64_t input_tokens = 0;
   std::vector<std::uint64_t> ids;
+  std::uint64_t arrival_ms = 0;     ///< since the start of the trace; 0 if it does not say
+  std::uint64_t output_tokens = 0;  ///< 0 if it does not say
 };
 
 /// Why a trace cannot be replayed.

@@ -1,4 +1,6 @@
 # kvbm::nvtx: the NVTX 3 headers and KVBM_NVTX, or nothing where ranges are not wanted or the headers are missing.
+# KVBM_HAS_NVTX says which.
+set(KVBM_HAS_NVTX FALSE)
 add_library(kvbm::nvtx INTERFACE IMPORTED)
 if(KVBM_NVTX)
   find_path(KVBM_NVTX_INCLUDE_DIR nvtx3/nvtx3.hpp HINTS ${CUDAToolkit_INCLUDE_DIRS})
@@ -7,6 +9,7 @@ if(KVBM_NVTX)
     target_include_directories(kvbm::nvtx SYSTEM INTERFACE ${KVBM_NVTX_INCLUDE_DIR})
     target_compile_definitions(kvbm::nvtx INTERFACE KVBM_NVTX)
     target_link_libraries(kvbm::nvtx INTERFACE ${CMAKE_DL_LIBS})
+    set(KVBM_HAS_NVTX TRUE)
   else()
     message(STATUS "kvbm: NVTX ranges off (no nvtx3/nvtx3.hpp)")
   endif()

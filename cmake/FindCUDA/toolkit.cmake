@@ -4,6 +4,7 @@
 # Sets KVBM_HAS_CUDA. With it come the language CUDA, CUDA::cudart_static, kvbm::cccl and kvbm::nvtx (empty if KVBM_NVTX
 # is off) and kvbm_cuda_settings(<target>).
 set(KVBM_HAS_CUDA FALSE)
+set(KVBM_HAS_NVTX FALSE)
 if(KVBM_CUDA STREQUAL "OFF")
   message(STATUS "kvbm: device code off (KVBM_CUDA=OFF)")
   return()

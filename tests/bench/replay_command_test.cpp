@@ -86,6 +86,22 @@ TEST_F(ReplayCommand, JsonIsOneObjectForEachPolicyAndSize) {
   EXPECT_EQ(objects[2]["policy"], "lineage");
 }
 
+TEST_F(ReplayCommand, LookupHintsBatchesAndChangesNoCount) {
+  const std::string trace = trace_file();
+
+  const Answer answer = command({"--trace", trace, "--g1-blocks", "4", "--lookup", "host", "--batch", "1", "--json"});
+  const Answer table = command({"--trace", trace, "--g1-blocks", "4", "--lookup", "host"});
+
+  ASSERT_EQ(answer.status, 0) << answer.err;
+  const json object = answer.objects().at(0);
+  EXPECT_EQ(object["lookup"], "host");
+  EXPECT_EQ(object["batch"], 1);
+  EXPECT_EQ(object["hit_blocks"], 2);
+  EXPECT_EQ(object["hinted_blocks"], 2);
+  EXPECT_GE(object["lookups_per_second"].get<double>(), 0);
+  EXPECT_NE(table.out.find("lookups/s"), std::string::npos);
+}
+
 TEST_F(ReplayCommand, LineageIsThePolicyUnlessAnotherIsNamed) {
   const Answer answer = command({"--trace", trace_file(), "--g1-blocks", "4", "--json"});
 
@@ -240,6 +256,8 @@ TEST_F(ReplayCommand, RefusesOptionsOutOfRange) {
   expect_refused({"--trace", trace, "--g1-blocks", "4", "--block-tokens", "0"}, "--block-tokens");
   expect_refused({"--trace", trace, "--g1-blocks", "4", "--block-tokens", "1.5"}, "'1.5' is not a whole number");
   expect_refused({"--trace", trace, "--g1-blocks", "4", "--release", "middle"}, "--release");
+  expect_refused({"--trace", trace, "--g1-blocks", "4", "--batch", "0"}, "0 is not from 1 to 1048576");
+  expect_refused({"--trace", trace, "--g1-blocks", "4", "--lookup", "oracle"}, "--lookup");
   expect_refused({"--trace", trace, "--g1-blocks", "4", "--wrong"}, "--wrong");
   expect_refused({"--trace", trace, "--g1-blocks", "4", "5"}, "5");
   expect_refused({"--trace", trace}, "--g1-blocks is required");

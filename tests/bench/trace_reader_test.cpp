@@ -98,14 +98,17 @@ TEST(TraceReader, ReadsTheTraceThatComesWithTheRepository) {
   const auto trace = read_trace(KVBM_SOURCE_DIR "/bench/traces/conversation.jsonl");
 
   ASSERT_TRUE(trace) << trace.error().text;
-  std::size_t ids = 0, full = 0;
+  std::size_t ids = 0, full = 0, output = 0;
   for (const TraceRequest& request : *trace) {
     ids += request.ids.size();
+    output += request.output_tokens;
     full += full_blocks(request, 512);
   }
   EXPECT_EQ(trace->size(), 12'031u);
   EXPECT_EQ(ids, 288'500u);
   EXPECT_EQ(full, 276'491u);
+  EXPECT_EQ(output, 4'122'048u);
+  EXPECT_EQ(trace->back().arrival_ms, 3'536'999u);
 }
 
 TEST(TraceReader, FullBlocksNeverExceedTheIds) {

@@ -1,7 +1,7 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 namespace kvbm {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 namespace kvbm {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/page_pattern.cuh"
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 #include "kvbm/cuda/error.hpp"
 
 namespace kvbm::kernels {

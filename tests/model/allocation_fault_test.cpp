@@ -12,12 +12,13 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/registry/frequency_sketch.hpp"
 #include "kvbm/tokens/token_sequence.hpp"
+#include "tests/model/zeroed_memory_faults.hpp"
 #include "tests/support/allocation_faults.hpp"
 #include "tests/support/every_backend.hpp"
 #include "tests/support/managers.hpp"
 
-// Memory runs out at the n-th allocation of a course that uses every operation, for every n. The tables of slots and
-// the index of records come from calloc, which these faults do not reach.
+// Memory runs out at the n-th allocation of a course that uses every operation, for every n: by operator new, or by
+// calloc, where slots, tables, rings and indexes come from.
 
 namespace kvbm {
 namespace {
@@ -342,6 +343,13 @@ INSTANTIATE_TEST_SUITE_P(EveryEviction, AllocationFaults, testing::ValuesIn(test
                          [](const auto& tested) { return tested.param.name; });
 
 TEST_P(AllocationFaults, LoseNothing) { EXPECT_GT(fail_each({.eviction = GetParam()}), 20u); }
+
+/// Slots, their table, the reset ring and the ids of runs.
+TEST_P(AllocationFaults, ReachTheTablesOfAManager) {
+  const std::size_t before = test::refused_callocs();
+  fail_each({.eviction = GetParam()});
+  EXPECT_GE(test::refused_callocs() - before, 4u);
+}
 
 TEST_P(AllocationFaults, LoseNothingWhereDuplicatesAreRejected) {
   EXPECT_GT(fail_each({.eviction = GetParam(), .duplication = DuplicationPolicy::Reject}), 20u);

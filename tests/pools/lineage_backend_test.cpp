@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <random>
 #include <set>
 #include <vector>
 
@@ -207,12 +208,15 @@ class Order {
   void remove(BlockId block) { leaves_.remove(slots_, block); }
   Ids drain() {
     Ids order;
-    while (!leaves_.empty()) {
-      order.push_back(leaves_.take_front(slots_));
-      leaves_.front_settled(slots_);
-    }
+    while (!leaves_.empty()) order.push_back(leaves_.take_front(slots_));
     return order;
   }
+  void replace_by_anew(BlockId leaf, BlockId block) {
+    leaves_.became_idle(slots_.links(block));
+    leaves_.replace(slots_, leaf, block);
+  }
+  [[nodiscard]] std::uint64_t tick(BlockId block) const { return slots_.links(block).tick(); }
+  [[nodiscard]] BlockId take_front() { return leaves_.take_front(slots_); }
 
  private:
   SlotTable table_{16};
@@ -244,6 +248,55 @@ TEST(TickOrder, ABlockThatIsIdleAnewGoesLast) {  // case 208
   order.remove(0);
   order.add_anew(0);
   EXPECT_EQ(order.drain(), (Ids{1, 2, 3, 0}));
+}
+
+TEST(TickOrder, ALeafReplacedByAYoungerOneGivesItsPlaceUp) {
+  for (BlockId leaf = 0; leaf < 4; ++leaf) {
+    Order<TickOrder> order;
+    for (BlockId id = 0; id < 4; ++id) order.add_anew(id);
+    order.replace_by_anew(leaf, 4);
+
+    Ids expected{0, 1, 2, 3, 4};
+    std::erase(expected, leaf);
+    EXPECT_EQ(order.drain(), expected) << leaf;
+  }
+}
+
+/// All that can happen to leaves, at random, against a set of ticks.
+TEST(TickOrder, GivesTheOldestLeafWhateverCameAndWent) {
+  constexpr BlockId kBlocks = 16;
+  std::mt19937 random(5);
+  Order<TickOrder> order;
+  std::set<std::pair<std::uint64_t, BlockId>> leaves;
+  std::vector<bool> is_leaf(kBlocks, false);
+  const auto leave = [&](BlockId id) { is_leaf[id] = leaves.erase({order.tick(id), id}) == 0; };
+  const auto enter = [&](BlockId id) { is_leaf[id] = leaves.emplace(order.tick(id), id).second; };
+  for (int step = 0; step < 20'000; ++step) {
+    const BlockId id = random() % kBlocks, other = random() % kBlocks;
+    if (!leaves.empty() && random() % 4 == 0) {
+      const BlockId front = leaves.begin()->second;
+      ASSERT_EQ(order.take_front(), front) << step;
+      leave(front);
+    } else if (is_leaf[id] && !is_leaf[other]) {
+      leave(id);
+      order.replace_by_anew(id, other);
+      enter(other);
+    } else if (is_leaf[id]) {
+      leave(id);
+      order.remove(id);
+    } else if (order.tick(id) != 0 && random() % 2 == 0) {
+      order.add(id);
+      enter(id);
+    } else {
+      order.add_anew(id);
+      enter(id);
+    }
+  }
+  for (const BlockId id : order.drain()) {
+    ASSERT_EQ(id, leaves.begin()->second);
+    leaves.erase(leaves.begin());
+  }
+  EXPECT_TRUE(leaves.empty());
 }
 
 TEST(TickOrder, CountsBeyond32Bits) {

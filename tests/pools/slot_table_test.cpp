@@ -217,7 +217,7 @@ TEST(SlotTable, TheWidthOfAKeyIsThatOfTheChild) {
 }
 
 TEST(SlotTable, FindsAParentByWhatItsChildKnows) {
-  for (const std::uint64_t position : {1u, 200u, 255u, 256u, 65'535u, 65'536u}) {
+  for (const std::uint64_t position : {1u, 200u, 255u, 256u, 257u, 65'535u, 65'536u, 65'537u}) {
     SlotTable table(4);
     bool collides = false;
     const SequenceHash parent(0xFEDC'BA98'7654'3210u + position, 5, position - 1);
@@ -225,10 +225,14 @@ TEST(SlotTable, FindsAParentByWhatItsChildKnows) {
     put(table, 3, parent, collides);
 
     EXPECT_EQ(table.find_key(position - 1, child.parent_fragment()), 3u) << position;
+    EXPECT_EQ(table.find_parent(child), 3u) << position;
     EXPECT_EQ(table.find_key(position, child.parent_fragment()), kNoBlock);
+    EXPECT_EQ(table.find_parent(SequenceHash(7, parent.current(), position + 1)), kNoBlock) << position;
+    EXPECT_EQ(table.find_parent(SequenceHash(7, parent.current() ^ 1, position)), kNoBlock) << position;
     EXPECT_EQ(table.find_key(position - 1, child.parent_fragment() ^ 1), kNoBlock);
 
     table[3].flags |= BlockSlot::kNotCacheable;
+    EXPECT_EQ(table.find_parent(child), kNoBlock);
     EXPECT_EQ(table.find_key(position - 1, child.parent_fragment()), kNoBlock);
   }
 }

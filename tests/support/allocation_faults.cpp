@@ -13,15 +13,8 @@ struct Countdown {
 };
 thread_local Countdown countdown;
 
-bool refuses() noexcept {
-  if (!countdown.armed || countdown.left-- != 0) return false;
-  countdown.armed = false;
-  countdown.fired = true;
-  return true;
-}
-
 void* allocate(std::size_t bytes) {
-  void* const memory = refuses() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+  void* const memory = refuses_allocation() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -29,12 +22,19 @@ void* allocate(std::size_t bytes) {
 void* allocate(std::size_t bytes, std::align_val_t alignment) {
   const auto step = static_cast<std::size_t>(alignment);
   const std::size_t rounded = (bytes + step - 1) / step * step;  // aligned_alloc wants a multiple
-  void* const memory = refuses() ? nullptr : std::aligned_alloc(step, rounded == 0 ? step : rounded);
+  void* const memory = refuses_allocation() ? nullptr : std::aligned_alloc(step, rounded == 0 ? step : rounded);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
 }  // namespace
+
+bool refuses_allocation() noexcept {
+  if (!countdown.armed || countdown.left-- != 0) return false;
+  countdown.armed = false;
+  countdown.fired = true;
+  return true;
+}
 
 AllocationFault::AllocationFault(std::size_t n) noexcept { countdown = {.armed = true, .fired = false, .left = n}; }
 AllocationFault::~AllocationFault() { countdown = {}; }
@@ -47,7 +47,7 @@ void* operator new[](std::size_t bytes) { return kvbm::test::allocate(bytes); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) { return kvbm::test::allocate(bytes, alignment); }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) { return kvbm::test::allocate(bytes, alignment); }
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return kvbm::test::refuses() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+  return kvbm::test::refuses_allocation() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
 }
 void* operator new[](std::size_t bytes, const std::nothrow_t& nothrow) noexcept { return operator new(bytes, nothrow); }
 void operator delete(void* memory) noexcept { std::free(memory); }

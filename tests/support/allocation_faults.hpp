@@ -5,6 +5,7 @@
 namespace kvbm::test {
 
 /// While it lives, the n-th allocation of this thread (counted from 0) throws std::bad_alloc; all others succeed.
+/// An allocation is a call of operator new, and of calloc in model_tests (tests/model/zeroed_memory_faults.cpp).
 /// A test runs its operation for n = 0, 1, ... until fired() is false: then the operation made no more than n.
 ///
 /// Threads  affects the thread that made it, where there is one at a time.
@@ -17,5 +18,8 @@ class AllocationFault {
 
   [[nodiscard]] bool fired() const noexcept;
 };
+
+/// Counts an allocation of this thread, and tells whether it has to fail.
+[[nodiscard]] bool refuses_allocation() noexcept;
 
 }  // namespace kvbm::test

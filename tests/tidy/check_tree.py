@@ -23,10 +23,11 @@ FLOORS = {
     "pools": ("logical", 3),
     "manager": ("logical", 5),
     "sequence": ("logical", 6),
+    "device": ("physical", 1),
     "cuda": ("physical", 1),
     "memory": ("physical", 1),
-    "kernels": ("physical", 2),
-    "layout": ("physical", 3),
+    "layout": ("physical", 2),
+    "kernels": ("physical", 3),
     "transfer": ("physical", 4),
     "tiering": ("roof", 7),
     "lookup": ("roof", 7),
@@ -41,7 +42,8 @@ SOURCE_ENDINGS = (".hpp", ".cpp", ".cu", ".cuh")
 TEXT_ENDINGS = SOURCE_ENDINGS + (".cmake", ".txt", ".py", ".sh", ".json", ".in", ".md")
 SCRIPTS = {"tests/run", "bench/run", ".ci/run"}
 
-CUDA_HEADER = re.compile(r'#\s*include\s*[<"](cuda|cub/|thrust/|nvtx3/|driver_types|vector_types|device_launch|nv/)')
+CUDA_HEADER = re.compile(r'#\s*include\s*[<"](cuda|cub/|thrust/|driver_types|vector_types|device_launch|nv/)')
+NVTX_HEADER = re.compile(r'#\s*include\s*[<"]nvtx3/')
 CUDA_CALL = re.compile(r"\bcuda[A-Z]\w*\s*\(|\bcu[A-Z][a-z]\w+\s*\(")
 MEMORY_CALL = re.compile(r"\b(mmap|cudaMalloc\w*|cudaHost(Alloc|Register)\w*|cudaFree\w*)\s*\(")
 STREAM_CALL = re.compile(r"\bcuda(Stream|Event)Create\w*\s*\(")
@@ -173,7 +175,10 @@ def check_cuda(tree):
                 yield f"{path}:{number}: a CUDA header outside src/device and kernels"
             for number in lines_matching(code, CUDA_CALL):
                 yield f"{path}:{number}: a CUDA call outside src/device and kernels"
-        if not (path.startswith("kernels/") and path.endswith(".cu")):
+        if not (on_device or path == "src/host/base/nvtx.cpp" or path.startswith("tests/nvtx/")):
+            for number in lines_matching(tree.text[path], NVTX_HEADER):
+                yield f"{path}:{number}: an NVTX header outside src/device and src/host/base/nvtx.cpp"
+        if not (path.startswith(("kernels/", "tests/examples/")) and path.endswith(".cu")):
             for number in lines_matching(code, re.compile("<<<")):
                 yield f"{path}:{number}: a kernel launch outside kernels/*.cu"
         if not (re.match(r"src/(host|device)/memory/", path) or is_gpu_test(path)):

@@ -9,13 +9,14 @@ import check_tree
 IN_ORDER = {
     "include/kvbm/base/types.hpp": "#pragma once\n",
     "include/kvbm/pools/slot.hpp": '#pragma once\n#include "kvbm/base/types.hpp"\n',
-    "include/kvbm/cuda/stream.hpp": "#pragma once\n",
+    "include/kvbm/device/stream.hpp": "#pragma once\n",
     "include/kvbm/kvbm.hpp": "#pragma once\n" + "".join(
-        f'#include "kvbm/{name}.hpp"\n' for name in ("base/types", "pools/slot", "cuda/stream")),
+        f'#include "kvbm/{name}.hpp"\n' for name in ("base/types", "pools/slot", "device/stream")),
     "src/host/pools/store.cpp": '#include "kvbm/pools/slot.hpp"\n// mmap( and <<< in a comment are words\n',
-    "src/device/cuda/stream.cpp": '#include <cuda_runtime_api.h>\n#include "kvbm/cuda/stream.hpp"\n'
+    "src/device/cuda/stream.cpp": '#include <cuda_runtime_api.h>\n#include "kvbm/device/stream.hpp"\n'
                                   "void make() { cudaStreamCreate(&stream); }\n",
     "kernels/copy.cu": "void launch() { copy<<<1, 32>>>(); }\n",
+    "tests/examples/engine/run.cu": "void launch() { run<<<1, 32>>>(); }\n",
     "tests/pools/store_test.cpp": '#include "kvbm/pools/slot.hpp"\n',
     "README.md": "kvbm\n",
 }
@@ -51,12 +52,12 @@ class CheckTree(unittest.TestCase):
         self.assert_one({"src/host/base/a.cpp": '#include "kvbm/pools/slot.hpp"\n'}, "base may not include pools")
 
     def test_include_across(self):
-        self.assert_one({"src/host/pools/a.cpp": '#include "kvbm/cuda/stream.hpp"\n'}, "pools may not include cuda")
+        self.assert_one({"src/host/pools/a.cpp": '#include "kvbm/device/stream.hpp"\n'}, "pools may not include device")
         self.assert_one({"src/device/memory/a.cpp": '#include "kvbm/pools/slot.hpp"\n'},
                         "memory may not include pools")
 
     def test_the_roof_stands_on_both_towers(self):
-        both = '#include "kvbm/cuda/stream.hpp"\n#include "kvbm/pools/slot.hpp"\n'
+        both = '#include "kvbm/device/stream.hpp"\n#include "kvbm/pools/slot.hpp"\n'
         self.assertEqual(self.findings({"src/host/tiering/a.cpp": both}), [])
 
     def test_include_of_everything(self):
@@ -70,6 +71,10 @@ class CheckTree(unittest.TestCase):
 
     def test_cuda_header_in_host_code(self):
         self.assert_one({"src/host/pools/a.cpp": "#include <cuda_runtime.h>\n"}, "CUDA header")
+
+    def test_nvtx_header_in_host_code(self):
+        self.assert_one({"src/host/pools/a.cpp": "#include <nvtx3/nvToolsExt.h>\n"}, "an NVTX header")
+        self.assertEqual(self.findings({"src/host/base/nvtx.cpp": "#include <nvtx3/nvToolsExt.h>\n"}), [])
 
     def test_cuda_call_in_host_code(self):
         self.assert_one({"src/host/pools/a.cpp": "int x = cudaGetLastError();\n"}, "CUDA call")

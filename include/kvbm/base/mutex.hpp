@@ -67,10 +67,15 @@ class KVBM_THREAD_ANNOTATION(capability("mutex")) Mutex {
   std::atomic<int> word_{kFree};
 };
 
+struct Locked {};
+inline constexpr Locked kLocked;
+
 /// Holds a Mutex for a scope.
 class KVBM_THREAD_ANNOTATION(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) noexcept KVBM_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  /// Takes over a lock that is held.
+  MutexLock(Mutex& mutex, Locked /*held*/) noexcept KVBM_REQUIRES(mutex) : mutex_(mutex) {}
   ~MutexLock() KVBM_RELEASE() { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

@@ -46,6 +46,8 @@ class [[nodiscard]] BlockRun {
   /// Contiguous, in order; valid until the run is changed, moved or dropped.
   [[nodiscard]] std::span<const BlockId> ids() const noexcept { return hold_.ids(); }
   [[nodiscard]] BlockId id(std::uint32_t i) const noexcept { return hold_.ids()[i]; }
+  /// Precondition: not empty.
+  [[nodiscard]] std::uint32_t tokens_per_block() const noexcept { return hold_.store_head()->tokens_per_block; }
 
   /// Declares all blocks full, each with the hash at its index.
   /// Errors  BlockSizeMismatch if `tokens` is not the manager's block size or there are not as many hashes as blocks,

@@ -47,9 +47,9 @@ class ExclusiveHold {
  private:
   BlockSlot& slot() const noexcept { return store_->slots[id_]; }
   void release() noexcept {
-    if (store_ != nullptr) release_slot();
+    if (store_ != nullptr) release_slot(*std::exchange(store_, nullptr), id_);
   }
-  void release_slot() noexcept;
+  static void release_slot(StoreHead& store, BlockId id) noexcept;  // static: the hold can stay in registers
 
   StoreHead* store_;  // null: moved from
   BlockId id_;

@@ -53,10 +53,7 @@ class RunHold {
 
   /// Mutable -> Staged for all. Needs no lock. Precondition: as many hashes as blocks.
   void stage(std::span<const SequenceHash> hashes) noexcept {
-    for (std::uint32_t i = 0; i < size_; ++i) {
-      slot(i).hash = hashes[i];
-      store(slot(i).state, SlotState::Staged);
-    }
+    if (size_ != 0) store_->large ? stage_all<true>(hashes.data()) : stage_all<false>(hashes.data());
     kind_ = Kind::Staged;
   }
   /// Staged -> Mutable for all.
@@ -90,6 +87,21 @@ class RunHold {
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
     std::swap(kind_, other.kind_);
+  }
+  /// `kAhead`: fetches the slots ahead of use.
+  template <bool kAhead>
+  void stage_all(const SequenceHash* hashes) noexcept {
+    constexpr std::uint32_t kSlotsAhead = 32;
+    BlockSlot* const slots = store_->slots;
+    const BlockId* const ids = ids_;
+    const std::uint32_t size = size_;
+    for (std::uint32_t i = 0; kAhead && i < kSlotsAhead && i < size; ++i) __builtin_prefetch(&slots[ids[i]], 1);
+    for (std::uint32_t i = 0; i < size; ++i) {
+      if (kAhead && size - i > kSlotsAhead) __builtin_prefetch(&slots[ids[i + kSlotsAhead]], 1);
+      BlockSlot& slot = slots[ids[i]];
+      slot.hash = hashes[i];
+      store(slot.state, SlotState::Staged);
+    }
   }
   void release() noexcept;
   void forget() noexcept {

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <stdexcept>
 #include <string>
+
+#include "kvbm/device/device_error.hpp"
 
 namespace kvbm {
 
 /// CUDA refused a call. The text names the call, the place, and the runtime's name and explanation of the code.
-class CudaError : public std::runtime_error {
+class CudaError : public DeviceError {
  public:
-  CudaError(int code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  CudaError(Kind kind, int code, const std::string& text) : DeviceError(kind, text), code_(code) {}
 
   /// The runtime's number for it (cudaError_t).
   [[nodiscard]] int code() const noexcept { return code_; }

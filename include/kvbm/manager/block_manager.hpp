@@ -89,6 +89,13 @@ class BlockManager {
     if (id == kNoBlock) return std::nullopt;
     return ImmutableBlock<Tier>(SharedHold(core_.head(), id));
   }
+  /// The longest prefix of `hashes` whose blocks are where `hints` says. Slot, generation and full hash are compared,
+  /// no table is asked: a hint that is behind ends the prefix, and whoever wants more goes on with match_blocks().
+  /// Precondition: as many hints as hashes.
+  [[nodiscard]] BlockRun<ImmutableBlock<Tier>> match_hinted(std::span<const SequenceHash> hashes,
+                                                            std::span<const BlockHint> hints) const {
+    return BlockRun<ImmutableBlock<Tier>>([&] { return core_.match_hinted(hashes, hints); });
+  }
   /// Each hash on its own; does not stop at a miss.
   [[nodiscard]] SparseRun<Tier> match_scattered(std::span<const SequenceHash> hashes) const {
     return SparseRun<Tier>([&] { return core_.match_scattered(hashes); });
@@ -112,6 +119,12 @@ class BlockManager {
   [[nodiscard]] std::uint32_t tokens_per_block() const noexcept { return core_.tokens_per_block(); }
   [[nodiscard]] DuplicationPolicy duplication_policy() const noexcept { return core_.duplication_policy(); }
   [[nodiscard]] const BlockRegistry& registry() const noexcept { return core_.registry(); }
+
+  /// What becomes findable and what ceases to be, for ChangeReaders; null without ManagerOptions::change_log. After the
+  /// last block of a manager that is gone, it ends with Cleared.
+  [[nodiscard]] std::shared_ptr<const ChangeLog> change_log() const noexcept { return core_.change_log(); }
+  /// All that is registered, and from where in the log to follow it. Errors  std::bad_alloc.
+  [[nodiscard]] RegisteredBlocks registered_blocks() const { return core_.registered_blocks(); }
 
   /// Counters and gauges as they are now. Cost  O(blocks), mostly without the lock.
   [[nodiscard]] PoolMetrics metrics() const { return core_.metrics(); }

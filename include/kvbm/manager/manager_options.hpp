@@ -28,6 +28,10 @@ struct ManagerOptions {
   /// Tells this manager's metrics from others'; empty: the tier's name.
   std::string label{};
 
+  /// Changes to keep for readers of the manager's change log, 24 bytes each, rounded up to a power of two; 0: no log.
+  std::uint32_t change_log = 0;
+
+  static constexpr std::uint32_t kMostChanges = 1u << 30;
   static constexpr std::uint32_t kMostBlocks = 1u << 30;
   static constexpr std::uint32_t kMostTokensPerBlock = 1024;
 };
@@ -46,6 +50,7 @@ struct InvalidOptions {
     ThresholdTooLow,
     TrackerMissing,
     BackendMissing,
+    TooManyChanges,
   };
   Code code;
   std::string text;

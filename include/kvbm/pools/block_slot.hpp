@@ -88,6 +88,7 @@ inline void store(T& member, std::type_identity_t<T> value) noexcept {
 struct StoreHead {
   BlockSlot* slots = nullptr;
   std::uint32_t tokens_per_block = 0;
+  bool large = false;  // the slots lie beyond the caches: worth fetching ahead
 };
 
 }  // namespace kvbm

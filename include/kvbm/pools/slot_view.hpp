@@ -29,6 +29,8 @@ class SlotView {
   /// The registered block (held or idle) at `position` whose sequence hash ends in `fragment`, as wide as a child at
   /// position + 1 keeps it; kNoBlock if there is none. At most one registered block answers to such a pair.
   [[nodiscard]] BlockId find(std::uint64_t position, std::uint64_t fragment) const noexcept;
+  /// The same for what `child` says of its parent. Precondition: `child` is not at position 0.
+  [[nodiscard]] BlockId find_parent(const SequenceHash& child) const noexcept;
 
  private:
   BlockSlot* slots_;

@@ -28,6 +28,7 @@ struct TokenSequenceOptions {
   std::uint32_t block_size = 0;         ///< tokens per block, at least 1
   std::optional<std::uint64_t> salt{};  ///< salt hash of the request; absent is 0 (see request_salt)
   unsigned hash_threads = 1;            ///< see HashBlocksOptions::threads; one call for few tokens uses one anyway
+  std::size_t expected_tokens = 0;      ///< room is made for so many at once; more are taken as they come
 };
 
 /// The tokens of one request and the hashes of its full blocks; it grows at the end and may shrink there.

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 namespace kvbm {
 namespace {

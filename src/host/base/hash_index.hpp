@@ -1,25 +1,11 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
+#include <utility>
 
-#include "kvbm/base/sequence_hash.hpp"
 #include "src/host/base/zeroed_array.hpp"
 
 namespace kvbm {
-
-/// The 32 bits by which tables find a block. Made of the position and the low 38 bits of the current sequence hash:
-/// just what every child knows of its parent, so that one table finds both.
-[[nodiscard]] inline std::uint32_t lineage_tag(std::uint64_t position, std::uint64_t fragment) noexcept {
-  constexpr std::uint64_t kLow38 = (std::uint64_t{1} << 38) - 1;
-  return static_cast<std::uint32_t>((((fragment & kLow38) | position << 38) * 0x9E37'79B9'7F4A'7C15u) >> 32);
-}
-[[nodiscard]] inline std::uint32_t lineage_tag(const SequenceHash& hash) noexcept {
-  // The first two modes written out: their shifts are then constants, which halves the work.
-  if (hash.mode() == 0) return lineage_tag(hash.high() >> 54, hash.high() << 10 | hash.low() >> 54);
-  if (hash.mode() == 1) return lineage_tag(hash.high() << 2 >> 48, hash.high() << 18 | hash.low() >> 46);
-  return lineage_tag(hash.position(), hash.current());
-}
 
 /// Open addressing over (tag, id) pairs of 8 bytes. A pair's home follows from its tag alone, so removal shifts back
 /// what stood behind without a look at the keys, and there are no tombstones. Behind the last home there is room for

@@ -15,7 +15,7 @@ std::string BlockSizeMismatch::text() const {
 
 void ExclusiveHold::unstage() noexcept { store_of(*store_).unstage({&id_, 1}); }
 
-void ExclusiveHold::release_slot() noexcept { store_of(*std::exchange(store_, nullptr)).release_exclusive(id_); }
+void ExclusiveHold::release_slot(StoreHead& store, BlockId id) noexcept { store_of(store).release_exclusive(id); }
 
 void SharedHold::last_pin_dropped(StoreHead& store, BlockId id) noexcept { store_of(store).last_pin_dropped(id); }
 

@@ -1,4 +1,4 @@
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 namespace kvbm {
 

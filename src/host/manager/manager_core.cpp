@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kvbm/base/mutex.hpp"
+#include "src/host/base/nvtx.hpp"
 #include "src/host/pools/block_store.hpp"
 #include "src/host/pools/make_backend.hpp"
 
@@ -44,6 +45,10 @@ std::optional<InvalidOptions> check(const ManagerOptions& options) {
   if (!std::has_single_bit(options.tokens_per_block)) {
     return InvalidOptions{Code::TokensPerBlockNotPowerOfTwo, "block_size must be a power of 2"};
   }
+  if (options.change_log > ManagerOptions::kMostChanges) {
+    return InvalidOptions{Code::TooManyChanges,
+                          "change_log must be at most " + std::to_string(ManagerOptions::kMostChanges)};
+  }
   return check_eviction(options);
 }
 
@@ -78,9 +83,12 @@ Result<ManagerCore, InvalidOptions> ManagerCore::create(ManagerOptions options, 
   std::unique_ptr<EvictionBackend> backend = make_backend(options.eviction, options.registry->tracker());
   if (backend == nullptr) return fail(InvalidOptions{Code::BackendMissing, "custom eviction made no backend"});
 
+  std::shared_ptr<ChangeLog> log;
+  if (options.change_log != 0) log = std::make_shared<ChangeLog>(options.change_log);
   std::string label = options.label.empty() ? tier_label : options.label;  // before the store, since it may throw
-  auto* store = new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication,
-                                options.reset_on_release, std::move(backend), options.registry->state()});
+  auto* store =
+      new BlockStore({*options.blocks, options.tokens_per_block, tier, options.duplication, options.reset_on_release,
+                      std::move(backend), options.registry->state(), std::move(log)});
   ManagerCore core(*store, *options.registry, options.duplication, std::move(label));
   if (options.metrics) options.metrics->register_source(core.source_);
   return core;
@@ -123,37 +131,45 @@ void ManagerCore::close() noexcept {
 
 BlockStore& ManagerCore::store() const noexcept { return store_of(*store_); }
 
-std::optional<RunHold> ManagerCore::allocate(std::uint32_t count) const { return store().allocate(count); }
+// Operations on runs are NVTX ranges; those on one block cost too little themselves.
+
+std::optional<RunHold> ManagerCore::allocate(std::uint32_t count) const {
+  return KVBM_NVTX_OVER("kvbm.allocate", NvtxCategory::None, count, store().allocate(count));
+}
 
 std::optional<RunHold> ManagerCore::allocate(std::uint32_t count, std::vector<SequenceHash>& evicted) const {
-  return store().allocate(count, evicted);
+  return KVBM_NVTX_OVER("kvbm.allocate_with_evictions", NvtxCategory::Evict, count, store().allocate(count, evicted));
 }
 
 BlockId ManagerCore::allocate_block() const { return store().allocate_one(); }
 
 RunHold ManagerCore::register_blocks(RunHold&& run) const {
   KVBM_ASSERT(run.store_head() == nullptr || run.store_head() == store_, "blocks of another manager");
-  return store().register_run(std::move(run));
+  return KVBM_NVTX_OVER("kvbm.register_blocks", NvtxCategory::None, run.size(), store().register_run(std::move(run)));
 }
 
-BlockId ManagerCore::register_block(ExclusiveHold&& block) const {
-  KVBM_ASSERT(block.store_head() == store_, "a block of another manager");
-  return store().register_one(block.detach());
+BlockId ManagerCore::register_staged(BlockId id) const { return store().register_one(id); }
+
+RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const {
+  return KVBM_NVTX_OVER("kvbm.match_blocks", NvtxCategory::Lookup, hashes.size(), store().match(hashes));
 }
 
-RunHold ManagerCore::match(std::span<const SequenceHash> hashes) const { return store().match(hashes); }
+RunHold ManagerCore::match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) const {
+  return store().match_hinted(hashes, hints);
+}
 
 RunHold ManagerCore::match_scattered(std::span<const SequenceHash> hashes) const {
-  return store().match_scattered(hashes);
+  return KVBM_NVTX_OVER("kvbm.match_scattered", NvtxCategory::Lookup, hashes.size(), store().match_scattered(hashes));
 }
 
 RunHold ManagerCore::scan(std::span<const SequenceHash> hashes, bool touch) const {
-  return store().scan(hashes, touch);
+  return KVBM_NVTX_OVER("kvbm.scan_matches", NvtxCategory::Lookup, hashes.size(), store().scan(hashes, touch));
 }
 
 BlockId ManagerCore::match_block(const SequenceHash& hash) const { return store().match_one(hash); }
 
 ManagerCore::Drained ManagerCore::drain_inactive() const {
+  KVBM_NVTX_RANGE("kvbm.reset_inactive_pool", NvtxCategory::Evict);
   const BlockStore::Drained drained = store().drain_inactive();
   return {drained.drained, drained.free};
 }
@@ -161,6 +177,8 @@ ManagerCore::Drained ManagerCore::drain_inactive() const {
 ManagerId ManagerCore::id() const noexcept { return store().id(); }
 std::uint32_t ManagerCore::total_blocks() const noexcept { return store().blocks(); }
 std::uint32_t ManagerCore::available_blocks() const noexcept { return store().available(); }
+std::shared_ptr<const ChangeLog> ManagerCore::change_log() const noexcept { return store().log(); }
+RegisteredBlocks ManagerCore::registered_blocks() const { return store().registered_blocks(); }
 PoolMetrics ManagerCore::metrics() const { return store().metrics(); }
 void ManagerCore::check_invariants() const { store().check_invariants(); }
 

@@ -23,7 +23,8 @@ ManagerId next_manager_id() noexcept {
 class PlacesAhead {
  public:
   PlacesAhead(const SlotTable& table, std::span<const BlockId> ids, bool wanted) noexcept
-      : table_(table), next_(wanted ? ids.data() : ids.data() + ids.size()), end_(ids.data() + ids.size()) {
+      : table_(table), next_(wanted ? ids.data() : nullptr), end_(wanted ? ids.data() + ids.size() : nullptr) {
+    if (!wanted) return;
     for (std::uint32_t i = 0; i < kPlacesAhead; ++i) advance();
   }
   void advance() noexcept {
@@ -46,27 +47,28 @@ void next_generation(BlockSlot& slot) noexcept {
 }  // namespace
 
 BlockStore::BlockStore(Options options)
-    : StoreHead{nullptr, options.tokens_per_block},
+    : StoreHead{nullptr, options.tokens_per_block, options.blocks > kLargePool},
       id_(next_manager_id()),
       tier_(options.tier),
       registry_(std::move(options.registry)),
-      backend_(std::move(options.backend)),
+      order_(std::move(options.backend)),
+      log_(std::move(options.log)),
       duplication_(options.duplication),
       reset_on_release_(options.reset_on_release),
       kept_flags_(options.reset_on_release ? BlockSlot::kResetToggled : std::uint8_t{0}),
-      uses_lineage_(backend_->uses_lineage()),
+      uses_lineage_(order_->uses_lineage()),
       announces_(registry_->has_hook() || registry_->tracker() != nullptr),
-      large_(options.blocks > kLargePool),
       table_(options.blocks),
       free_(options.blocks),
       lender_(options.blocks) {
   StoreHead::slots = table_.slots();
-  backend_->reserve(SlotView(table_.slots(), table_.capacity(), table_));
+  order_->reserve(SlotView(table_.slots(), table_.capacity(), table_));
   registry_->attach(*this);
 }
 
 /// Idle blocks go with the store, and with them the records that only they kept.
 BlockStore::~BlockStore() {
+  if (log_ != nullptr) log_->cleared();
   registry_->detach(*this);
   if (!registry_->has_records()) return;
   for (BlockId id = 0; id < table_.capacity(); ++id) {
@@ -105,27 +107,63 @@ void BlockStore::report_given_up(HashBatch& given_up) noexcept {
   --reporting_;
 }
 
-bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
-  const std::size_t got = backend_->evict(ids);
-  if (got < ids.size()) {
-    backend_->insert(ids.first(got));
-    ++counters_.allocation_rollbacks;
-    return false;
-  }
-  inactive_ -= static_cast<std::uint32_t>(ids.size());
-  PlacesAhead ahead(table_, ids, large_);
+/// Changes of many blocks, written while their slots are at hand: those stored have one pin, those removed none. Where
+/// nothing is logged, the loops know nothing of a log.
+template <bool kLogged>
+class BlockStore::LogBatch {
+ public:
+  LogBatch(ChangeLog* log, std::size_t most) noexcept : batch_(*log, most) {}
+  void stored(const BlockSlot& slot, BlockId id) noexcept { batch_.stored(slot.hash, id, load(slot.word) - 1); }
+  void removed(const BlockSlot& slot, BlockId id) noexcept { batch_.removed(slot.hash, id, load(slot.word)); }
+
+ private:
+  ChangeLog::Batch batch_;
+};
+template <>
+class BlockStore::LogBatch<false> {
+ public:
+  LogBatch(ChangeLog*, std::size_t) noexcept {}
+  void stored(const BlockSlot&, BlockId) noexcept {}
+  void removed(const BlockSlot&, BlockId) noexcept {}
+};
+
+template <bool kLogged>
+void BlockStore::depart_victims(std::span<const BlockId> ids, bool& watched) noexcept {
+  LogBatch<kLogged> log(log_.get(), ids.size());
+  PlacesAhead ahead(table_, ids, large);
   for (const BlockId id : ids) {
     BlockSlot& slot = table_[id];
     ahead.advance();
     table_.erase(id);
+    log.removed(slot, id);
     watched = watched || (slot.flags & BlockSlot::kRecorded) != 0;
     slot.flags &= BlockSlot::kRecorded;  // until the registry has been told
     slot.links = OrderLinks{};
     store(slot.state, SlotState::Unregistered);
     next_generation(slot);
   }
+}
+
+bool BlockStore::evict_into(std::span<BlockId> ids, bool& watched) {
+  const std::size_t got = order_->evict(ids);
+  if (got < ids.size()) {
+    order_->insert(ids.first(got));
+    ++counters_.allocation_rollbacks;
+    return false;
+  }
+  inactive_ -= static_cast<std::uint32_t>(ids.size());
+  log_ == nullptr ? depart_victims<false>(ids, watched) : depart_victims<true>(ids, watched);
   counters_.evictions += ids.size();
   return true;
+}
+
+/// The block has its first holder, whose pin is the only one.
+void BlockStore::log_stored(BlockId id) noexcept {
+  if (log_ != nullptr) log_->stored(table_[id].hash, id, load(table_[id].word) - 1);
+}
+
+void BlockStore::log_removed(BlockId id) noexcept {
+  if (log_ != nullptr) log_->removed(table_[id].hash, id, load(table_[id].word));
 }
 
 bool BlockStore::take_blocks(std::span<BlockId> ids, std::uint32_t& evicted, bool& watched) {
@@ -164,14 +202,7 @@ std::optional<RunHold> BlockStore::allocate_run(std::uint32_t count, std::uint32
     }
   }
   if (watched) report_evicted({loan.ids + (count - evicted), evicted});
-  if (large_) prefetch_slots({loan.ids, count});
   return RunHold(*this, loan.ids, count, loan.capacity, RunHold::Kind::Mutable);
-}
-
-/// The caller is about to stage these.
-void BlockStore::prefetch_slots(std::span<const BlockId> ids) const noexcept {
-  constexpr std::size_t kMost = 64;  // more than that a core cannot have on the way
-  for (const BlockId id : ids.first(std::min(ids.size(), kMost))) __builtin_prefetch(&table_[id], 1);
 }
 
 std::optional<RunHold> BlockStore::allocate(std::uint32_t count) {
@@ -191,16 +222,22 @@ std::optional<RunHold> BlockStore::allocate(std::uint32_t count, std::vector<Seq
 }
 
 BlockId BlockStore::allocate_one() {
+  mutex_.lock();
+  if (free_.size() == 0) return evict_one();
+  const BlockId id = free_.pop();
+  ++counters_.allocations_from_reset;
+  ++counters_.allocations;
+  mutex_.unlock();
+  return id;
+}
+
+/// allocate_one() where there is no reset block.
+BlockId BlockStore::evict_one() {
   BlockId id = kNoBlock;
   bool watched = false;
   {
-    MutexLock lock(mutex_);
-    if (free_.size() != 0) {
-      id = free_.pop();
-      ++counters_.allocations_from_reset;
-    } else if (inactive_ == 0 || !evict_into({&id, 1}, watched)) {
-      return kNoBlock;
-    }
+    MutexLock lock(mutex_, kLocked);
+    if (inactive_ == 0 || !evict_into({&id, 1}, watched)) return kNoBlock;
     ++counters_.allocations;
   }
   if (watched) report_evicted({&id, 1});
@@ -208,7 +245,7 @@ BlockId BlockStore::allocate_one() {
 }
 
 /// One more run holds the slot. Returns whether it was idle; the caller then takes it out of the eviction order.
-bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
+inline bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
   if (slot.state == SlotState::Inactive) {
     store(slot.state, SlotState::Primary);
     store(slot.word, load(slot.word) + 1);  // a plain store: nobody can pin an idle block without the lock
@@ -221,7 +258,7 @@ bool BlockStore::hold_by_run(BlockSlot& slot) noexcept {
   return false;
 }
 
-bool BlockStore::hold_by_pin(BlockSlot& slot) noexcept {
+inline bool BlockStore::hold_by_pin(BlockSlot& slot) noexcept {
   if (slot.state == SlotState::Inactive) {
     store(slot.state, SlotState::Primary);
     store(slot.word, load(slot.word) + 1);  // as above
@@ -249,7 +286,7 @@ void BlockStore::add_pin(BlockSlot& slot) noexcept {
 }
 
 /// Returns whether nobody holds the slot any more.
-bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
+inline bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
   const std::uint32_t runs = slot.run_holders - 1;
   store(slot.run_holders, runs);
   if (runs != 0) return false;
@@ -265,25 +302,29 @@ bool BlockStore::unhold_by_run(BlockSlot& slot) noexcept {
 }
 
 /// Makes a staged block findable, or a duplicate, or notes that it is not wanted. Returns the block that the caller
-/// then holds.
+/// then holds. `flags`: fresh_flags().
 template <bool kByRun>
-BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
+inline BlockStore::Settled BlockStore::settle(BlockId id, std::uint8_t flags) noexcept {
   BlockSlot& slot = table_[id];
   KVBM_ASSERT(slot.state == SlotState::Staged, "a block that is not staged was to be registered");
   bool collides = false;
   const BlockId primary = table_.find_or_insert(id, collides);
+  if (primary != kNoBlock) return settle_beside<kByRun>(id, primary);
+  store(slot.state, SlotState::Primary);
+  slot.flags = static_cast<std::uint8_t>(flags | (collides && uses_lineage_ ? BlockSlot::kNotCacheable : 0));
+  first_holder<kByRun>(slot);
+  return {id, Outcome::Fresh};
+}
+
+/// settle() of a block whose hash `primary` has.
+template <bool kByRun>
+[[gnu::noinline]] BlockStore::Settled BlockStore::settle_beside(BlockId id, BlockId primary) noexcept {
+  BlockSlot& slot = table_[id];
   KVBM_ASSERT(primary != id, "a block was registered twice");
-  if (primary == kNoBlock) {
-    store(slot.state, SlotState::Primary);
-    slot.flags = static_cast<std::uint8_t>((registry_->has_records() ? BlockSlot::kRecorded : 0) |
-                                           (collides && uses_lineage_ ? BlockSlot::kNotCacheable : 0));
-    first_holder<kByRun>(slot);
-    return {id, Outcome::Fresh};
-  }
   BlockSlot& holder = table_[primary];
   const bool rejected = duplication_ == DuplicationPolicy::Reject;
   const bool was_idle = rejected && kByRun ? hold_by_run(holder) : hold_by_pin(holder);
-  if (was_idle) idle_erase({&primary, 1});
+  if (was_idle) idle_erase(primary);
   if (rejected) {
     store(slot.state, SlotState::Unregistered);
     ++counters_.registration_dedup;
@@ -297,10 +338,38 @@ BlockStore::Settled BlockStore::settle(BlockId id) noexcept {
   return {id, Outcome::Duplicate};
 }
 
+/// Those of a block that becomes registered. Good while the store stays locked: who makes a record afterwards asks the
+/// store to watch the hash, and finds it.
+std::uint8_t BlockStore::fresh_flags() const noexcept {
+  return registry_->has_records() ? BlockSlot::kRecorded : std::uint8_t{0};
+}
+
 template <bool kByRun>
-void BlockStore::first_holder(BlockSlot& slot) noexcept {
+inline void BlockStore::first_holder(BlockSlot& slot) noexcept {
   if constexpr (kByRun) store(slot.run_holders, 1);
   store(slot.word, load(slot.word) + 1);  // a plain store: nobody else knows the slot
+}
+
+template <bool kLogged>
+void BlockStore::settle_run(RunHold& run, Chain& fresh, Chain& rejected) noexcept {
+  LogBatch<kLogged> log(log_.get(), run.size_);
+  BlockId before = kNoBlock;
+  PlacesAhead ahead(table_, run.ids(), large);
+  const std::uint8_t flags = fresh_flags();
+  for (BlockId& id : std::span(run.ids_, run.size_)) {
+    const BlockId candidate = id;
+    ahead.advance();
+    const Settled settled = settle<true>(candidate, flags);
+    id = settled.id;
+    if (settled.outcome == Outcome::Fresh) {
+      if (uses_lineage_ && before != kNoBlock) guess_parent(table_[candidate].links, before);
+      if (announces_) fresh.append(table_, candidate);
+      log.stored(table_[candidate], candidate);
+    } else if (settled.outcome == Outcome::Rejected) {
+      rejected.append(table_, candidate);
+    }
+    before = id;
+  }
 }
 
 RunHold BlockStore::register_run(RunHold&& candidates) {
@@ -310,21 +379,7 @@ RunHold BlockStore::register_run(RunHold&& candidates) {
   {
     MutexLock lock(mutex_);
     Chain rejected;
-    BlockId before = kNoBlock;
-    PlacesAhead ahead(table_, run.ids(), large_);
-    for (BlockId& id : std::span(run.ids_, run.size_)) {
-      const BlockId candidate = id;
-      ahead.advance();
-      const Settled settled = settle<true>(candidate);
-      id = settled.id;
-      if (settled.outcome == Outcome::Fresh) {
-        if (uses_lineage_ && before != kNoBlock) guess_parent(table_[candidate].links, before);
-        if (announces_) fresh.append(table_, candidate);
-      } else if (settled.outcome == Outcome::Rejected) {
-        rejected.append(table_, candidate);
-      }
-      before = id;
-    }
+    log_ == nullptr ? settle_run<false>(run, fresh, rejected) : settle_run<true>(run, fresh, rejected);
     // Only now, so that no block of this batch is handed out again before the whole batch is published.
     for (BlockId id = rejected.first; id != kNoBlock;) {
       free_.push(id);
@@ -347,21 +402,23 @@ void BlockStore::guess_parent(OrderLinks& links, BlockId before) noexcept {
 }
 
 BlockId BlockStore::register_one(BlockId candidate) {
-  Settled settled{};
-  {
-    MutexLock lock(mutex_);
-    settled = settle<false>(candidate);
-    if (settled.outcome == Outcome::Rejected) free_.push(candidate);
-    ++counters_.stagings;
-    ++counters_.registrations;
-  }
-  if (settled.outcome == Outcome::Fresh && announces_) {
-    SharedHold hold(*this, settled.id);  // lets go of the block if the registry throws
-    KVBM_TEST_POINT(RegisteredUnlocked);
-    announce_one(hold.hash());
-    static_cast<void>(std::move(hold).detach());
-  }
+  mutex_.lock();
+  const Settled settled = settle<false>(candidate, fresh_flags());
+  if (settled.outcome == Outcome::Fresh) log_stored(candidate);
+  if (settled.outcome == Outcome::Rejected) free_.push(candidate);
+  ++counters_.stagings;
+  ++counters_.registrations;
+  mutex_.unlock();
+  if (announces_ && settled.outcome == Outcome::Fresh) announce_registered(settled.id);
   return settled.id;
+}
+
+/// Tells the registry of a block that the caller's caller holds.
+void BlockStore::announce_registered(BlockId id) {
+  SharedHold hold(*this, id);  // lets go of the block if the registry throws
+  KVBM_TEST_POINT(RegisteredUnlocked);
+  announce_one(hold.hash());
+  static_cast<void>(std::move(hold).detach());
 }
 
 bool BlockStore::announce_simply() const noexcept { return !registry_->has_hook() && !registry_->has_others(); }
@@ -391,7 +448,7 @@ void BlockStore::announce_one(const SequenceHash& hash) {
 
 /// look_up() for large pools: the table's lines and the slots are fetched ahead.
 template <class Found>
-void BlockStore::look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept {
+std::uint32_t BlockStore::look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept {
   const SlotTable::Reader table(table_);
   std::uint32_t tags[2 * kPlacesAhead];
   constexpr std::uint32_t kMask = 2 * kPlacesAhead - 1;
@@ -408,19 +465,22 @@ void BlockStore::look_up_ahead(std::span<const SequenceHash> hashes, Found&& fou
       table.prefetch_place(ahead);
     }
     if (i + kSlotsAhead < count) table.prefetch_slot(tags[(i + kSlotsAhead) & kMask]);
-    if (!found(i, table.find(hashes[i], tag))) return;
+    if (!found(i, table.find(hashes[i], tag))) return i;
   }
+  return count;
 }
 
-/// Finds all hashes in order and calls found(index, id or kNoBlock) until it returns false.
+/// Finds all hashes in order and calls found(index, id or kNoBlock) until it returns false. Returns how often it was
+/// true.
 template <class Found>
-void BlockStore::look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept {
-  if (large_) return look_up_ahead(hashes, found);
+std::uint32_t BlockStore::look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept {
+  if (large) return look_up_ahead(hashes, found);
   const SlotTable::Reader table(table_);
   const auto count = static_cast<std::uint32_t>(hashes.size());
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (!found(i, table.find(hashes[i], lineage_tag(hashes[i])))) return;
+    if (!found(i, table.find(hashes[i], lineage_tag(hashes[i])))) return i;
   }
+  return count;
 }
 
 /// Stretches of ids in a run's array that were idle, handed to the backend together.
@@ -453,24 +513,69 @@ class BlockStore::Awakened {
 };
 
 RunHold BlockStore::match(std::span<const SequenceHash> hashes) {
+  mutex_.lock();
+  if (!hashes.empty() && table_.find(hashes.front()) != kNoBlock) return match_hits(hashes);
+  counters_.match_hashes_requested += hashes.size();
+  mutex_.unlock();
+  return RunHold(RunHold::Kind::Shared);
+}
+
+/// match() where the first hash is known to be registered.
+RunHold BlockStore::match_hits(std::span<const SequenceHash> hashes) {
+  IdLender::Loan loan;
+  std::uint32_t count = 0;
+  {
+    MutexLock lock(mutex_, kLocked);
+    loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));  // may throw, so before any count
+    {
+      BlockSlot* const all = table_.slots();
+      BlockId* const ids = loan.ids;
+      Awakened awakened(*this, ids);
+      count = look_up(hashes, [&](std::uint32_t i, BlockId id) KVBM_NO_THREAD_SAFETY_ANALYSIS {
+        if (id == kNoBlock) return false;
+        ids[i] = id;
+        if (hold_by_run(all[id])) awakened.add(i);
+        return true;
+      });
+    }
+    counters_.match_hashes_requested += hashes.size();
+    counters_.match_blocks_returned += count;
+    fit(loan, count);
+  }
+  if (registry_->tracker() != nullptr) registry_->tracker()->touch(hashes.first(count));
+  return RunHold(*this, loan.ids, count, loan.capacity, RunHold::Kind::Shared);
+}
+
+bool BlockStore::fits_hint(const SequenceHash& hash, BlockHint hint) const noexcept {
+  if (!hint.present() || hint.id() >= table_.capacity()) return false;
+  const BlockSlot& slot = table_[hint.id()];
+  const SlotState state = load(slot.state);  // the slot may be somebody's to stage by now
+  const bool registered = state == SlotState::Inactive || state == SlotState::Primary;
+  const std::uint32_t generation = BlockSlot::generation(load(slot.word));
+  return registered && (generation & BlockHint::kGenerationMask) == hint.generation() && slot.hash == hash;
+}
+
+RunHold BlockStore::match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints) {
+  KVBM_ASSERT(hints.size() == hashes.size(), "each hash has one hint");
   IdLender::Loan loan;
   std::uint32_t count = 0;
   {
     MutexLock lock(mutex_);
-    const bool hits = !hashes.empty() && table_.find(hashes.front()) != kNoBlock;
-    if (hits) loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));  // may throw, so before any count
-    counters_.match_hashes_requested += hashes.size();
-    if (!hits) return RunHold(RunHold::Kind::Shared);
+    if (hashes.empty() || !fits_hint(hashes.front(), hints.front())) return RunHold(RunHold::Kind::Shared);
+    loan = lender_.borrow(static_cast<std::uint32_t>(hashes.size()));
     {
       Awakened awakened(*this, loan.ids);
-      look_up(hashes, [&](std::uint32_t i, BlockId id) KVBM_NO_THREAD_SAFETY_ANALYSIS {
-        if (id == kNoBlock) return false;
-        loan.ids[i] = id;
-        count = i + 1;
-        if (hold_by_run(table_[id])) awakened.add(i);
-        return true;
-      });
+      for (; count < hashes.size(); ++count) {
+        if (count + kSlotsAhead < hints.size()) {
+          const BlockHint ahead = hints[count + kSlotsAhead];
+          if (ahead.id() < table_.capacity()) __builtin_prefetch(&table_[ahead.id()], 1);
+        }
+        if (!fits_hint(hashes[count], hints[count])) break;
+        loan.ids[count] = hints[count].id();
+        if (hold_by_run(table_[loan.ids[count]])) awakened.add(count);
+      }
     }
+    counters_.match_hashes_requested += count;
     counters_.match_blocks_returned += count;
     fit(loan, count);
   }
@@ -579,7 +684,7 @@ void BlockStore::touch_scanned(std::span<const SequenceHash> hashes) const {
 
 BlockId BlockStore::pin_hash(const SequenceHash& hash) noexcept {
   const BlockId id = table_.find(hash);
-  if (id != kNoBlock && hold_by_pin(table_[id])) idle_erase({&id, 1});
+  if (id != kNoBlock && hold_by_pin(table_[id])) idle_erase(id);
   return id;
 }
 
@@ -604,7 +709,7 @@ BlockId BlockStore::upgrade(const SequenceHash& hash, BlockId id, std::uint32_t 
   const bool registered = state == SlotState::Inactive || state == SlotState::Primary;
   KVBM_YIELD("compare generations");
   if (!registered || BlockSlot::generation(load(slot.word)) != generation) return pin_hash(hash);
-  if (hold_by_pin(slot)) idle_erase({&id, 1});
+  if (hold_by_pin(slot)) idle_erase(id);
   return id;
 }
 
@@ -622,8 +727,8 @@ void BlockStore::flush(IdleBatch& idle) noexcept {
   idle.count = 0;
 }
 
-void BlockStore::become_idle(BlockId id, IdleBatch& idle) noexcept {
-  store(table_[id].state, SlotState::Inactive);
+inline void BlockStore::become_idle(BlockSlot& slot, BlockId id, IdleBatch& idle) noexcept {
+  store(slot.state, SlotState::Inactive);
   idle.ids[idle.count++] = id;
   if (idle.count == IdleBatch::kMost) flush(idle);
 }
@@ -641,26 +746,30 @@ void BlockStore::release_unpinned(BlockId id, IdleBatch& idle, HashBatch& given_
     if (BlockSlot::pins(before) == 1) release_unpinned(primary, idle, given_up);
     return;
   }
-  if (!reset_when_released(slot)) return become_idle(id, idle);
+  if (!reset_when_released(slot)) return become_idle(slot, id, idle);
   flush(idle);
-  if (slot.links.children != 0 || slot.links.linked) backend_->forget(id);
+  if (slot.links.children != 0 || slot.links.linked) order_->forget(id);
   if ((slot.flags & BlockSlot::kRecorded) != 0) given_up.add(slot.hash);
   table_.erase(id);
+  log_removed(id);
   depart(id);
 }
 
-void BlockStore::release_shared(RunHold& run) noexcept {
+/// Last block first: no prefix grows older than what follows it.
+template <bool kAhead>
+inline void BlockStore::release_all(std::span<const BlockId> ids, HashBatch& given_up) noexcept {
   IdleBatch idle;
-  HashBatch given_up;
   BlockSlot* const all = table_.slots();
-  const BlockId* const ids = run.ids_;
-  const std::uint32_t ahead = large_ ? kSlotsAhead : 0;
-  for (std::uint32_t i = run.size_; i-- > 0;) {  // last block first: no prefix grows older than what follows it
+  for (std::size_t i = ids.size(); i-- > 0;) {
+    if constexpr (kAhead) {
+      if (i >= kSlotsAhead && ids[i - kSlotsAhead] != kNoBlock) __builtin_prefetch(&all[ids[i - kSlotsAhead]], 1);
+    }
     const BlockId id = ids[i];
-    if (ahead != 0 && i >= ahead && ids[i - ahead] != kNoBlock) __builtin_prefetch(&all[ids[i - ahead]], 1);
-    if (id == kNoBlock || !unhold_by_run(all[id])) continue;
-    if (all[id].state == SlotState::Primary && !reset_when_released(all[id])) {
-      become_idle(id, idle);
+    if (id == kNoBlock) continue;
+    BlockSlot& slot = all[id];
+    if (!unhold_by_run(slot)) continue;
+    if (slot.state == SlotState::Primary && !reset_when_released(slot)) {
+      become_idle(slot, id, idle);
       continue;
     }
     release_unpinned(id, idle, given_up);
@@ -670,6 +779,15 @@ void BlockStore::release_shared(RunHold& run) noexcept {
     }
   }
   flush(idle);
+}
+
+void BlockStore::release_shared(RunHold& run) noexcept {
+  HashBatch given_up;
+  if (large) {
+    release_all<true>(run.ids(), given_up);
+  } else {
+    release_all<false>(run.ids(), given_up);
+  }
   lender_.give_back({run.ids_, run.capacity_});
   if (!given_up.empty()) report_given_up(given_up);
   unlock_after_release();
@@ -700,7 +818,7 @@ void BlockStore::last_pin_dropped(BlockId id) noexcept {
   KVBM_YIELD("release");
   if (unpinned && load(slot.state) == SlotState::Primary && !reset_when_released(slot)) {
     store(slot.state, SlotState::Inactive);
-    idle_insert({&id, 1});
+    idle_insert(id);
     return unlock_after_release();
   }
   release_last_pin(id);
@@ -739,13 +857,14 @@ BlockStore::Drained BlockStore::drain_inactive() noexcept {
   mutex_.lock();
   for (std::size_t left = inactive_; left != 0;) {
     IdleBatch batch;
-    const std::size_t got = backend_->evict(std::span(batch.ids).first(std::min<std::size_t>(left, IdleBatch::kMost)));
+    const std::size_t got = order_->evict(std::span(batch.ids).first(std::min<std::size_t>(left, IdleBatch::kMost)));
     if (got == 0) break;
     inactive_ -= static_cast<std::uint32_t>(got);
     HashBatch given_up;
     for (const BlockId id : std::span(batch.ids).first(got)) {
       if ((table_[id].flags & BlockSlot::kRecorded) != 0) given_up.add(table_[id].hash);
       table_.erase(id);
+      log_removed(id);
       depart(id);
     }
     drained.drained += static_cast<std::uint32_t>(got);
@@ -931,6 +1050,26 @@ std::vector<SequenceHash> BlockStore::held_hashes() const {
   return hashes;
 }
 
+RegisteredBlocks BlockStore::registered_blocks() const {
+  constexpr BlockId kAtOnce = 4096;
+  RegisteredBlocks registered{log_ != nullptr ? log_->next() : 0, {}};
+  registered.blocks.reserve(held_count());
+  for (BlockId first = 0; first < table_.capacity();) {
+    const BlockId end = first + std::min(kAtOnce, table_.capacity() - first);
+    if (registered.blocks.capacity() - registered.blocks.size() < kAtOnce) {  // here, not under the lock
+      registered.blocks.reserve(registered.blocks.capacity() * 3 / 2 + kAtOnce);
+    }
+    MutexLock lock(mutex_);
+    for (; first < end; ++first) {
+      const BlockSlot& slot = table_[first];
+      const SlotState state = load(slot.state);
+      if (state != SlotState::Primary && state != SlotState::Inactive) continue;
+      registered.blocks.push_back({slot.hash, first, BlockSlot::generation(load(slot.word))});
+    }
+  }
+  return registered;
+}
+
 void BlockStore::check_invariants() const {
   MutexLock lock(mutex_);
   std::vector<bool> free(table_.capacity(), false);
@@ -966,7 +1105,7 @@ void BlockStore::check_invariants() const {
       ++duplicates;
     }
   }
-  KVBM_ASSERT(inactive == inactive_ && inactive == backend_->size(), "the eviction order lost count");
+  KVBM_ASSERT(inactive == inactive_ && inactive == order_->size(), "the eviction order lost count");
   const bool keeps_marks = ordered != 0;  // a user's order need not
   KVBM_ASSERT(!keeps_marks || ordered == inactive, "an idle block is in no eviction order");
   KVBM_ASSERT(registered == table_.size(), "the table lost count");

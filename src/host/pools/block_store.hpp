@@ -7,15 +7,17 @@
 #include <span>
 #include <vector>
 
+#include "kvbm/base/block_hint.hpp"
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/base/sequence_hash.hpp"
 #include "kvbm/blocks/run_hold.hpp"
 #include "kvbm/blocks/shared_hold.hpp"
-#include "kvbm/pools/eviction_backend.hpp"
+#include "kvbm/events/change_log.hpp"
 #include "kvbm/pools/pool_metrics.hpp"
 #include "src/host/pools/free_ring.hpp"
 #include "src/host/pools/hash_batch.hpp"
 #include "src/host/pools/id_lender.hpp"
+#include "src/host/pools/idle_order.hpp"
 #include "src/host/pools/slot_table.hpp"
 #include "src/host/registry/registry_state.hpp"
 
@@ -50,6 +52,7 @@ class BlockStore final : public StoreHead, public HashHolder {
     bool reset_on_release;
     std::unique_ptr<EvictionBackend> backend;
     std::shared_ptr<RegistryState> registry;
+    std::shared_ptr<ChangeLog> log = nullptr;  ///< told of everything that becomes findable or ceases to be
   };
   struct Drained {
     std::uint32_t drained;
@@ -76,6 +79,9 @@ class BlockStore final : public StoreHead, public HashHolder {
 
   // Look-up. Every hit is pinned under the lock.
   [[nodiscard]] RunHold match(std::span<const SequenceHash> hashes);
+  /// match() at places where the blocks are believed to be: the longest prefix for which that is so. No table is asked.
+  /// Precondition: as many hints as hashes.
+  [[nodiscard]] RunHold match_hinted(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints);
   [[nodiscard]] RunHold match_scattered(std::span<const SequenceHash> hashes);
   [[nodiscard]] RunHold scan(std::span<const SequenceHash> hashes, bool touch);
   /// A block pinned once, or kNoBlock.
@@ -108,6 +114,10 @@ class BlockStore final : public StoreHead, public HashHolder {
   [[nodiscard]] std::uint32_t available() const noexcept;
   [[nodiscard]] PoolMetrics metrics() const noexcept;
   [[nodiscard]] RegistryState& registry() const noexcept { return *registry_; }
+  /// Null if there is none.
+  [[nodiscard]] const std::shared_ptr<ChangeLog>& log() const noexcept { return log_; }
+  /// Locks for a few thousand slots at a time. Errors  std::bad_alloc.
+  [[nodiscard]] RegisteredBlocks registered_blocks() const;
   /// Walks the whole store and aborts at the first thing that does not add up. For tests.
   void check_invariants() const;
 
@@ -148,14 +158,24 @@ class BlockStore final : public StoreHead, public HashHolder {
     Outcome outcome;
   };
   class Awakened;
+  template <bool kLogged>
+  class LogBatch;
 
   void idle_insert(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_) {
-    backend_->insert(ids);
+    order_->insert(ids);
     inactive_ += static_cast<std::uint32_t>(ids.size());
   }
   void idle_erase(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_) {
-    backend_->erase(ids);
+    order_->erase(ids);
     inactive_ -= static_cast<std::uint32_t>(ids.size());
+  }
+  void idle_insert(BlockId id) noexcept KVBM_REQUIRES(mutex_) {
+    order_.insert(id);
+    ++inactive_;
+  }
+  void idle_erase(BlockId id) noexcept KVBM_REQUIRES(mutex_) {
+    order_.erase(id);
+    --inactive_;
   }
 
   ~BlockStore();
@@ -166,7 +186,7 @@ class BlockStore final : public StoreHead, public HashHolder {
   }
   bool take_blocks(std::span<BlockId> ids, std::uint32_t& evicted, bool& watched) KVBM_REQUIRES(mutex_);
   bool evict_into(std::span<BlockId> ids, bool& watched) KVBM_REQUIRES(mutex_);
-  void prefetch_slots(std::span<const BlockId> ids) const noexcept;
+  [[nodiscard]] BlockId evict_one() KVBM_RELEASE(mutex_);
   void report_evicted(std::span<const BlockId> victims) noexcept KVBM_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<RunHold> allocate_run(std::uint32_t count, std::uint32_t& evicted);
 
@@ -176,27 +196,41 @@ class BlockStore final : public StoreHead, public HashHolder {
   bool unhold_by_run(BlockSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   [[nodiscard]] BlockId pin_hash(const SequenceHash& hash) noexcept KVBM_REQUIRES(mutex_);
 
+  template <bool kLogged>
+  void depart_victims(std::span<const BlockId> ids, bool& watched) noexcept KVBM_REQUIRES(mutex_);
+  void log_stored(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  void log_removed(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] bool fits_hint(const SequenceHash& hash, BlockHint hint) const noexcept KVBM_REQUIRES(mutex_);
   template <bool kByRun>
-  [[nodiscard]] Settled settle(BlockId id) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] Settled settle(BlockId id, std::uint8_t flags) noexcept KVBM_REQUIRES(mutex_);
+  template <bool kByRun>
+  [[nodiscard]] Settled settle_beside(BlockId id, BlockId primary) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] std::uint8_t fresh_flags() const noexcept;
+  template <bool kLogged>
+  void settle_run(RunHold& run, Chain& fresh, Chain& rejected) noexcept KVBM_REQUIRES(mutex_);
   template <bool kByRun>
   void first_holder(BlockSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   void guess_parent(OrderLinks& links, BlockId before) noexcept KVBM_REQUIRES(mutex_);
   void announce(BlockId first) KVBM_EXCLUDES(mutex_);
+  void announce_registered(BlockId id) KVBM_EXCLUDES(mutex_);
   void announce_one(const SequenceHash& hash) KVBM_EXCLUDES(mutex_);
   [[nodiscard]] bool announce_simply() const noexcept;
 
+  [[nodiscard]] RunHold match_hits(std::span<const SequenceHash> hashes) KVBM_RELEASE(mutex_);
   template <class Found>
-  void look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
+  std::uint32_t look_up_ahead(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
   template <class Found>
-  void look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
+  std::uint32_t look_up(std::span<const SequenceHash> hashes, Found&& found) noexcept KVBM_REQUIRES(mutex_);
   void fit(IdLender::Loan& loan, std::uint32_t count) noexcept KVBM_REQUIRES(mutex_);
   void touch_hits(std::span<const SequenceHash> hashes, std::span<const BlockId> ids) const noexcept
       KVBM_EXCLUDES(mutex_);
   void touch_scanned(std::span<const SequenceHash> hashes) const KVBM_EXCLUDES(mutex_);
 
   void release_shared(RunHold& run) noexcept KVBM_RELEASE(mutex_);
+  template <bool kAhead>
+  void release_all(std::span<const BlockId> ids, HashBatch& given_up) noexcept KVBM_REQUIRES(mutex_);
   void release_unpinned(BlockId id, IdleBatch& idle, HashBatch& given_up) noexcept KVBM_REQUIRES(mutex_);
-  void become_idle(BlockId id, IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
+  void become_idle(BlockSlot& slot, BlockId id, IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
   void unstage_locked(std::span<const BlockId> ids) noexcept KVBM_REQUIRES(mutex_);
   void depart(BlockId id) noexcept KVBM_REQUIRES(mutex_);
   void flush(IdleBatch& idle) noexcept KVBM_REQUIRES(mutex_);
@@ -215,13 +249,13 @@ class BlockStore final : public StoreHead, public HashHolder {
   const ManagerId id_;
   const TierKey tier_;
   const std::shared_ptr<RegistryState> registry_;
-  const std::unique_ptr<EvictionBackend> backend_;
+  IdleOrder order_;  // what it orders is under the lock
+  const std::shared_ptr<ChangeLog> log_;
   const DuplicationPolicy duplication_;
   const bool reset_on_release_;
   const std::uint8_t kept_flags_;  // the decisive flags of a block that is kept when released
   const bool uses_lineage_;
   const bool announces_;  // the registry wants to know what became registered
-  const bool large_;      // beyond the caches: worth prefetching
 
   alignas(64) mutable Mutex mutex_;
   bool closed_ KVBM_GUARDED_BY(mutex_) = false;

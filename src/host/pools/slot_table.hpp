@@ -2,6 +2,7 @@
 
 #include "kvbm/pools/block_slot.hpp"
 #include "src/host/base/hash_index.hpp"
+#include "src/host/base/lineage.hpp"
 
 namespace kvbm {
 
@@ -59,6 +60,12 @@ class SlotTable {
   void prefetch_place(BlockId id) const noexcept { index_.reader().prefetch(lineage_tag(slots_[id].hash)); }
   void erase(BlockId id) noexcept { index_.erase(lineage_tag(slots_[id].hash), id); }
 
+  /// See SlotView::find_parent. Precondition: not a root.
+  [[nodiscard]] BlockId find_parent(const SequenceHash& child) const noexcept {
+    if (child.mode() == 0) return find_parent_in_mode<0>(child);
+    if (child.mode() == 1 && child.position() != 1u << 8) return find_parent_in_mode<1>(child);
+    return find_key(child.position() - 1, child.parent_fragment());
+  }
   /// See SlotView::find.
   [[nodiscard]] BlockId find_key(std::uint64_t position, std::uint64_t fragment) const noexcept {
     return index_.find(lineage_tag(position, fragment), kNoBlock, [&](BlockId id) {
@@ -69,6 +76,13 @@ class SlotTable {
   }
 
  private:
+  template <unsigned kMode>
+  [[nodiscard]] [[gnu::noinline]] BlockId find_parent_in_mode(const SequenceHash& child) const noexcept {
+    return index_.find(lineage::parent_tag_in_mode(kMode, child), kNoBlock, [&](BlockId id) {
+      const BlockSlot& slot = slots_[id];
+      return lineage::is_parent_in_mode(kMode, slot.hash, child) && (slot.flags & BlockSlot::kNotCacheable) == 0;
+    });
+  }
   static bool same_lineage_key(const SequenceHash& a, const SequenceHash& b) noexcept {
     const std::uint64_t child = b.position() + 1;
     return a.position() == b.position() && a.fragment_for_child(child) == b.fragment_for_child(child);

@@ -8,4 +8,6 @@ BlockId SlotView::find(std::uint64_t position, std::uint64_t fragment) const noe
   return table_->find_key(position, fragment);
 }
 
+BlockId SlotView::find_parent(const SequenceHash& child) const noexcept { return table_->find_parent(child); }
+
 }  // namespace kvbm

@@ -104,30 +104,37 @@ std::uint64_t not_full(std::uint64_t word, std::uint64_t ones) noexcept {
   return ones & ~(pairs & pairs >> 2);
 }
 
-/// Two words of one cache line, two counters in each.
+/// Two different counters of a word: how far up they are, and both marked by their lowest bits.
+struct Pair {
+  std::uint64_t ones;
+  std::uint8_t first, second;
+};
+/// The 91 pairs that there are, for 256 numbers.
+constexpr std::array<Pair, 256> kPairs = [] {
+  std::array<Pair, kCounters*(kCounters - 1) / 2> all{};
+  std::size_t count = 0;
+  for (unsigned first = 0; first < kTagShift; first += 4) {
+    for (unsigned second = 0; second < first; second += 4) {
+      all[count++] = {std::uint64_t{1} << first | std::uint64_t{1} << second, static_cast<std::uint8_t>(first),
+                      static_cast<std::uint8_t>(second)};
+    }
+  }
+  std::array<Pair, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = all[i * count >> 8];
+  return pairs;
+}();
+
+/// Two words of one cache line, a pair of counters in each.
 struct Place {
   std::uint64_t* words[2];
-  std::uint8_t shifts[2][2];
-
-  [[nodiscard]] std::uint64_t ones(unsigned i) const noexcept {
-    return std::uint64_t{1} << shifts[i][0] | std::uint64_t{1} << shifts[i][1];
-  }
+  const Pair* pairs[2];
 };
-
-/// Two different counters out of fourteen, from two numbers below 128.
-void pick_counters(std::uint32_t a, std::uint32_t b, std::uint8_t (&shifts)[2]) noexcept {
-  const std::uint32_t first = a * kCounters >> 7;
-  const std::uint32_t second = first + 1 + (b * (kCounters - 1) >> 7);
-  shifts[0] = static_cast<std::uint8_t>(4 * first);
-  shifts[1] = static_cast<std::uint8_t>(4 * (second < kCounters ? second : second - kCounters));
-}
 
 /// Both halves count: the top bits of a sequence hash are mode and position, the rest is XXH3 output already.
 std::uint64_t mix(std::uint64_t high, std::uint64_t low) noexcept {
   using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(high ^ 0x9E37'79B9'7F4A'7C15u) * (low ^ 0xD1B5'4A32'D192'ED03u);
-  const std::uint64_t folded = static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
-  return (folded ^ folded >> 32) * 0xDA94'2042'E4DD'58B5u;
+  return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
 }
 
 /// The sketch for use. Touching and reading bring only the words at hand up to date, so that aging is an increment of
@@ -142,18 +149,18 @@ class MendedSketch final : public FrequencySketch {
   void touch(std::span<const SequenceHash> keys) noexcept override {
     while (!keys.empty()) {
       const std::size_t count = std::min(keys.size(), kChunk);
-      std::array<Place, kChunk> places;
+      std::array<std::uint64_t, kChunk> mixed;
       for (std::size_t i = 0; i < count; ++i) {
-        places[i] = place_of(mix(keys[i].high(), keys[i].low()));
-        __builtin_prefetch(places[i].words[0], 1);
+        mixed[i] = mix(keys[i].high(), keys[i].low());
+        __builtin_prefetch(line_of(mixed[i]), 1);
       }
-      touch_places(std::span(places).first(count));
+      touch_mixed(std::span(mixed).first(count));
       keys = keys.subspan(count);
     }
   }
   void touch_number(std::uint64_t key) noexcept override {
-    const Place place = place_of(mix(0, key));
-    touch_places(std::span(&place, 1));
+    const std::uint64_t mixed = mix(0, key);
+    touch_mixed(std::span(&mixed, 1));
   }
   [[nodiscard]] std::uint32_t count(SequenceHash key) const noexcept override {
     return estimate(place_of(mix(key.high(), key.low())));
@@ -165,28 +172,31 @@ class MendedSketch final : public FrequencySketch {
  private:
   static constexpr std::size_t kChunk = 64;  // keys per addition to the shared size
 
-  // The line comes from the top bits, everything within it from the low 32.
-  Place place_of(std::uint64_t mixed) const noexcept {
+  // The line comes from the top bits, everything within it from the low 20.
+  [[nodiscard]] std::uint64_t* line_of(std::uint64_t mixed) const noexcept {
     const auto line = static_cast<std::size_t>(static_cast<unsigned __int128>(mixed) * line_count_ >> 64);
-    std::uint64_t* words = words_.data() + line * kWordsPerLine;
-    const auto bits = static_cast<std::uint32_t>(mixed);
-    Place place;
-    place.words[0] = words + (bits & 3);
-    place.words[1] = words + 4 + (bits >> 2 & 3);
-    pick_counters(bits >> 4 & 127, bits >> 11 & 127, place.shifts[0]);
-    pick_counters(bits >> 18 & 127, bits >> 25, place.shifts[1]);
-    return place;
+    return words_.data() + line * kWordsPerLine;
+  }
+  [[nodiscard]] Place place_of(std::uint64_t mixed) const noexcept {
+    std::uint64_t* const words = line_of(mixed);
+    return {{words + (mixed & 3), words + 4 + (mixed >> 2 & 3)},
+            {&kPairs[mixed >> 4 & 255], &kPairs[mixed >> 12 & 255]}};
   }
 
-  void touch_places(std::span<const Place> places) noexcept {
+  void touch_mixed(std::span<const std::uint64_t> keys) noexcept {
     const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);  // relaxed: one epoch off is an estimate off
     std::uint64_t grown = 0;
-    for (const Place& place : places) {
-      const bool first = grow(*place.words[0], place.ones(0), epoch);
-      const bool second = grow(*place.words[1], place.ones(1), epoch);
+    for (const std::uint64_t mixed : keys) {
+      const Place place = place_of(mixed);
+      const bool first = grow(*place.words[0], place.pairs[0]->ones, epoch);
+      const bool second = grow(*place.words[1], place.pairs[1]->ones, epoch);
       grown += first || second ? 1 : 0;
     }
     if (grown != 0) add_to_size(grown);
+  }
+
+  [[nodiscard]] static bool is_current(std::uint64_t word, std::uint32_t epoch) noexcept {
+    return word >> kTagShift == (epoch & 0xFF);
   }
 
   // relaxed throughout: each word is complete in itself
@@ -194,8 +204,9 @@ class MendedSketch final : public FrequencySketch {
     const std::atomic_ref<std::uint64_t> shared(word);
     std::uint64_t seen = shared.load(std::memory_order_relaxed);
     for (;;) {
-      const std::uint64_t now = aged(seen, epoch);
-      const std::uint64_t added = not_full(now, ones);
+      const std::uint64_t now = is_current(seen, epoch) ? seen : aged(seen, epoch);
+      const bool some_high = (now & ones << 3) != 0;  // 8 or more: perhaps full
+      const std::uint64_t added = some_high ? not_full(now, ones) : ones;
       if (now + added == seen) return false;
       if (shared.compare_exchange_weak(seen, now + added, std::memory_order_relaxed)) return added != 0;
     }
@@ -213,15 +224,15 @@ class MendedSketch final : public FrequencySketch {
     epoch_.fetch_add(1, std::memory_order_relaxed);
   }
 
-  std::uint32_t estimate(const Place& place) const noexcept {
+  [[nodiscard]] std::uint32_t estimate(const Place& place) const noexcept {
     const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-    std::uint64_t least = 15;
-    for (unsigned i = 0; i < 2; ++i) {
-      const std::atomic_ref<std::uint64_t> shared(*place.words[i]);
-      const std::uint64_t word = aged(shared.load(std::memory_order_relaxed), epoch);
-      least = std::min({least, word >> place.shifts[i][0] & 15, word >> place.shifts[i][1] & 15});
-    }
-    return static_cast<std::uint32_t>(least);
+    const std::uint64_t first = lesser(*place.words[0], *place.pairs[0], epoch);
+    return static_cast<std::uint32_t>(std::min(first, lesser(*place.words[1], *place.pairs[1], epoch)));
+  }
+  [[nodiscard]] static std::uint64_t lesser(std::uint64_t& word, const Pair& pair, std::uint32_t epoch) noexcept {
+    std::uint64_t now = std::atomic_ref(word).load(std::memory_order_relaxed);
+    if (!is_current(now, epoch)) now = aged(now, epoch);
+    return std::min(now >> pair.first & 15, now >> pair.second & 15);
   }
 
   const std::size_t line_count_;

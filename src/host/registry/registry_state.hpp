@@ -12,6 +12,7 @@
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/registry/block_registry.hpp"
 #include "src/host/base/hash_index.hpp"
+#include "src/host/base/lineage.hpp"
 
 namespace kvbm {
 

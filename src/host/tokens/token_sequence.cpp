@@ -26,7 +26,7 @@ TokenBlockSequence::TokenBlockSequence(std::vector<Token> tokens, const TokenSeq
       block_size_(checked_block_size(options.block_size)),
       hash_threads_(std::max(options.hash_threads, 1u)),
       salt_(options.salt.value_or(0)) {
-  reserve(tokens_.size(), 0);
+  reserve(std::max(tokens_.size(), options.expected_tokens), 0);
   hash_full_blocks();
 }
 

@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "kvbm/base/assert.hpp"
-#include "kvbm/cuda/device.hpp"
+#include "kvbm/cuda/device_probe.hpp"
 
 int main() {
   const kvbm::DeviceProbe probe = kvbm::probe_devices();

@@ -1,12 +1,17 @@
 #pragma once
 
+#include <utility>
+
 #include "src/host/base/zeroed_array.hpp"
 #include "src/host/pools/backends/block_list.hpp"
 
 namespace kvbm {
 
-/// Leaves by the time their block became idle: a 4-ary heap over ticks. A block keeps its tick while it is idle, so one
-/// that becomes a leaf again returns to its old place.
+/// Leaves by the time their block became idle: a 4-ary heap over ticks, and the first leaf aside where it is known
+/// without the heap. A block keeps its tick while it is idle, so one that becomes a leaf again returns to its old
+/// place.
+///
+/// A chain is given up from its end, and each block's parent then is the next: it goes aside, and the heap rests.
 class TickOrder {
  public:
   void reserve(const SlotView& slots) { heap_ = ZeroedArray<Leaf>(slots.capacity()); }
@@ -14,44 +19,60 @@ class TickOrder {
   void became_idle(OrderLinks& links) noexcept { links.set_tick(++tick_); }
   void add(const SlotView& slots, BlockId block) noexcept {
     const Leaf leaf{slots.links(block).tick(), block};
-    if (front_taken_) {
-      front_taken_ = false;
-      sift_down(slots, 0, leaf);
-    } else {
-      sift_up(slots, size_++, leaf);
-    }
+    if (size_ != 0 && leaf.tick > heap_[0].tick) return push(slots, leaf);
+    add_before_heap(slots, leaf);
   }
   void remove(const SlotView& slots, BlockId block) noexcept {
-    const std::uint32_t place = slots.links(block).place - 1;
-    slots.links(block).place = 0;
-    fill(slots, place);
+    const std::uint32_t place = std::exchange(slots.links(block).place, 0);
+    if (place == kAside) {
+      aside_ = Leaf{};
+    } else {
+      fill(slots, place - 1);
+    }
   }
-  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// remove() and add() in one. Precondition: `block` became idle last of all.
+  void replace(const SlotView& slots, BlockId leaf, BlockId block) noexcept {
+    const std::uint32_t place = std::exchange(slots.links(leaf).place, 0);
+    if (place == kAside) {
+      aside_ = Leaf{};
+      add(slots, block);
+    } else {
+      sift_down(slots, place - 1, Leaf{slots.links(block).tick(), block});
+    }
+  }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0 && aside_.tick == 0; }
 
-  /// Takes the first leaf out. Its place stays open, since its parent is likely the next to be added and belongs near
-  /// the top; front_settled() ends that.
+  /// Takes the first leaf out.
   BlockId take_front(const SlotView& slots) noexcept {
-    const BlockId block = heap_[0].block;
+    BlockId block = aside_.block;
+    if (aside_.tick != 0) {
+      aside_ = Leaf{};
+    } else {
+      block = heap_[0].block;
+      fill(slots, 0);
+    }
     slots.links(block).place = 0;
-    front_taken_ = true;
     return block;
-  }
-  void front_settled(const SlotView& slots) noexcept {
-    if (!front_taken_) return;
-    front_taken_ = false;
-    fill(slots, 0);
   }
 
  private:
   struct Leaf {
-    std::uint64_t tick;
+    std::uint64_t tick;  // from 1
     BlockId block;
   };
   static constexpr std::uint32_t kArity = 4;
+  static constexpr std::uint32_t kAside = 0xFFFF'FFFFu;  // the place of the leaf aside; beyond the heap of any pool
 
   void put(const SlotView& slots, std::uint32_t place, Leaf leaf) noexcept {
     heap_[place] = leaf;
     slots.links(leaf.block).place = place + 1;
+  }
+  void push(const SlotView& slots, Leaf leaf) noexcept { sift_up(slots, size_++, leaf); }
+  void add_before_heap(const SlotView& slots, Leaf leaf) noexcept {
+    if (aside_.tick != 0 && aside_.tick < leaf.tick) return push(slots, leaf);
+    if (aside_.tick != 0) push(slots, aside_);
+    aside_ = leaf;
+    slots.links(leaf.block).place = kAside;
   }
   void fill(const SlotView& slots, std::uint32_t hole) noexcept {
     const Leaf last = heap_[--size_];
@@ -88,9 +109,9 @@ class TickOrder {
   }
 
   std::uint64_t tick_ = 0;
-  std::uint32_t size_ = 0;
-  bool front_taken_ = false;
+  std::uint32_t size_ = 0;  // of the heap
   ZeroedArray<Leaf> heap_;
+  Leaf aside_{};  // before all of the heap; tick 0: none
 };
 
 /// Leaves in the order in which they became leaves; one that becomes a leaf again goes to the end.
@@ -100,9 +121,12 @@ class FifoOrder {
   void became_idle(OrderLinks& /*links*/) noexcept {}
   void add(const SlotView& slots, BlockId block) noexcept { list_.push_back(slots, block); }
   void remove(const SlotView& slots, BlockId block) noexcept { list_.remove(slots, block); }
+  void replace(const SlotView& slots, BlockId leaf, BlockId block) noexcept {
+    remove(slots, leaf);
+    add(slots, block);
+  }
   [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
   BlockId take_front(const SlotView& slots) noexcept { return list_.pop_front(slots); }
-  void front_settled(const SlotView& /*slots*/) noexcept {}
 
  private:
   BlockList list_;

@@ -1,21 +1,8 @@
 #include "src/host/pools/backends/lineage_backend.hpp"
 
+#include "src/host/base/lineage.hpp"
+
 namespace kvbm {
-namespace {
-
-bool is_root(const SequenceHash& hash) noexcept { return hash.high() < std::uint64_t{1} << 54; }
-
-bool is_parent(const SequenceHash& parent, const SequenceHash& child) noexcept {
-  if (child.mode() == 0) {  // the parent's too: all shifts are constants
-    const std::uint64_t fragment = (parent.high() << 10 | parent.low() >> 54) & SequenceHash::fragment_mask(0);
-    return (parent.high() >> 54) + 1 == child.high() >> 54 &&
-           fragment == (child.low() & SequenceHash::fragment_mask(0));
-  }
-  const std::uint64_t position = child.position();
-  return parent.position() + 1 == position && parent.fragment_for_child(position) == child.parent_fragment();
-}
-
-}  // namespace
 
 template <class Leaves>
 void LineageBackend<Leaves>::reserve(const SlotView& slots) {
@@ -25,32 +12,56 @@ void LineageBackend<Leaves>::reserve(const SlotView& slots) {
 }
 
 template <class Leaves>
+inline void LineageBackend<Leaves>::became_idle(const SlotView& slots, BlockId block) noexcept {
+  OrderLinks& links = slots.links(block);
+  KVBM_ASSERT(!links.held, "block already exists in the eviction order");
+  links.held = true;
+  leaves_.became_idle(links);
+  if (!placeholders_.empty()) adopt_placeholder(block);
+  const BlockId covered = links.linked || is_root(slots.hash(block)) ? kNoBlock : link(slots, block);
+  if (links.children != 0) {
+    if (covered != kNoBlock) leaves_.remove(slots, covered);
+  } else if (covered != kNoBlock) {
+    leaves_.replace(slots, covered, block);
+  } else {
+    leaves_.add(slots, block);
+  }
+}
+
+template <class Leaves>
+inline void LineageBackend<Leaves>::became_active(const SlotView& slots, BlockId block) noexcept {
+  OrderLinks& links = slots.links(block);
+  KVBM_ASSERT(links.held, "block is not in the eviction order");
+  links.held = false;
+  if (links.children != 0) return;  // stays linked: it stands in for itself
+  leaves_.remove(slots, block);
+  if (links.linked) unlink(slots, block);
+}
+
+template <class Leaves>
 void LineageBackend<Leaves>::insert(std::span<const BlockId> blocks) noexcept {
   const SlotView slots = *slots_;
-  for (const BlockId block : blocks) {
-    OrderLinks& links = slots.links(block);
-    KVBM_ASSERT(!links.held, "block already exists in the eviction order");
-    links.held = true;
-    leaves_.became_idle(links);
-    if (!placeholders_.empty()) adopt_placeholder(block);
-    if (!links.linked && !is_root(slots.hash(block))) link(slots, block);
-    if (links.children == 0) leaves_.add(slots, block);
-  }
+  for (const BlockId block : blocks) became_idle(slots, block);
   size_ += blocks.size();
 }
 
 template <class Leaves>
 void LineageBackend<Leaves>::erase(std::span<const BlockId> blocks) noexcept {
   const SlotView slots = *slots_;
-  for (const BlockId block : blocks) {
-    OrderLinks& links = slots.links(block);
-    KVBM_ASSERT(links.held, "block is not in the eviction order");
-    links.held = false;
-    if (links.children != 0) continue;  // stays linked: it stands in for itself
-    leaves_.remove(slots, block);
-    if (links.linked) unlink(slots, block);
-  }
+  for (const BlockId block : blocks) became_active(slots, block);
   size_ -= blocks.size();
+}
+
+template <class Leaves>
+void LineageBackend<Leaves>::insert_one(BlockId block) noexcept {
+  became_idle(*slots_, block);
+  ++size_;
+}
+
+template <class Leaves>
+void LineageBackend<Leaves>::erase_one(BlockId block) noexcept {
+  became_active(*slots_, block);
+  --size_;
 }
 
 template <class Leaves>
@@ -62,7 +73,6 @@ std::size_t LineageBackend<Leaves>::evict(std::span<BlockId> victims) noexcept {
     OrderLinks& links = slots.links(block);
     links.held = false;
     if (links.linked) unlink(slots, block);
-    leaves_.front_settled(slots);
     victims[count] = block;
   }
   size_ -= count;
@@ -106,50 +116,56 @@ void LineageBackend<Leaves>::adopt_placeholder(BlockId block) noexcept {
   placeholders_.remove(*placeholder);
 }
 
+/// Counts a block in its parent. Returns that parent if it was a leaf so far: its place among the leaves is still to be
+/// taken away.
 template <class Leaves>
-void LineageBackend<Leaves>::link(const SlotView& slots, BlockId block) noexcept {
-  const SequenceHash& hash = slots.hash(block);
+inline BlockId LineageBackend<Leaves>::link(const SlotView& slots, BlockId block) noexcept {
   OrderLinks& links = slots.links(block);
+  const SequenceHash& hash = slots.hash(block);
   BlockId parent = kNoBlock;
   if (placeholders_.empty()) {  // what is remembered may be the store's guess, so it is compared
     parent = remembered_parent(slots, links);
-    if (parent != kNoBlock && !is_parent(slots.hash(parent), hash)) parent = kNoBlock;
+    if (parent == kNoBlock || !is_parent(slots.hash(parent), hash)) parent = slots.find_parent(hash);
   }
   if (parent == kNoBlock) {
-    if (auto* placeholder = placeholders_.find(hash.position() - 1, hash.parent_fragment()); placeholder != nullptr) {
-      return link_to(*placeholder, links);
-    }
-    parent = slots.find(hash.position() - 1, hash.parent_fragment());
-  }
-  if (parent == kNoBlock) {
-    auto* placeholder = placeholders_.add(hash.position() - 1, hash.parent_fragment());
-    if (placeholder != nullptr) link_to(*placeholder, links);
-    return;
+    parent = look_for_parent(block);
+    if (parent == kNoBlock) return kNoBlock;
   }
   OrderLinks& above = slots.links(parent);
-  if (above.held && above.children == 0) leaves_.remove(slots, parent);
-  ++above.children;
   links.parent = parent + 1;
   links.parent_generation = slots.generation(parent);
   links.linked = true;
+  return above.children++ == 0 && above.held ? parent : kNoBlock;
 }
 
+/// The slot of a block's parent, save what a placeholder stands for. Where it is in no slot, the block is linked to a
+/// placeholder: kNoBlock.
 template <class Leaves>
-void LineageBackend<Leaves>::link_to(Placeholders::Placeholder& placeholder, OrderLinks& links) noexcept {
-  ++placeholder.children;
+BlockId LineageBackend<Leaves>::look_for_parent(BlockId block) noexcept {
+  const SequenceHash& hash = slots_->hash(block);
+  Placeholders::Placeholder* placeholder = placeholders_.find(hash.position() - 1, hash.parent_fragment());
+  if (placeholder == nullptr) {
+    const BlockId parent = slots_->find_parent(hash);
+    if (parent != kNoBlock) return parent;
+    placeholder = placeholders_.add(hash.position() - 1, hash.parent_fragment());
+    if (placeholder == nullptr) return kNoBlock;
+  }
+  ++placeholder->children;
+  OrderLinks& links = slots_->links(block);
   links.parent = 0;
   links.linked = true;
+  return kNoBlock;
 }
 
 /// Takes a block from its parent's children, and goes on upwards through all that only stood in for that child.
 template <class Leaves>
-void LineageBackend<Leaves>::unlink(const SlotView& slots, BlockId block) noexcept {
+inline void LineageBackend<Leaves>::unlink(const SlotView& slots, BlockId block) noexcept {
   for (;;) {
     OrderLinks& links = slots.links(block);
     links.linked = false;
     BlockId parent = remembered_parent(slots, links);
     if (parent == kNoBlock) {
-      parent = unlink_unremembered(slots, slots.hash(block));
+      parent = unlink_unremembered(slots.hash(block));
       if (parent == kNoBlock) return;
     }
     OrderLinks& above = slots.links(parent);
@@ -164,7 +180,7 @@ void LineageBackend<Leaves>::unlink(const SlotView& slots, BlockId block) noexce
 /// unlink() where the parent is in a placeholder, or in a slot it was not seen in before. Goes upwards through
 /// placeholders; returns the first slot on the way, whose count is still to be lowered, or kNoBlock.
 template <class Leaves>
-BlockId LineageBackend<Leaves>::unlink_unremembered(const SlotView& slots, const SequenceHash& child) noexcept {
+BlockId LineageBackend<Leaves>::unlink_unremembered(const SequenceHash& child) noexcept {
   std::uint64_t position = child.position() - 1;
   std::uint64_t fragment = child.parent_fragment();
   while (auto* placeholder = placeholders_.find(position, fragment)) {
@@ -175,11 +191,12 @@ BlockId LineageBackend<Leaves>::unlink_unremembered(const SlotView& slots, const
     if (!linked) return kNoBlock;
     --position;
   }
-  return slots.find(position, fragment);
+  return slots_->find(position, fragment);
 }
 
 template <class Leaves>
-BlockId LineageBackend<Leaves>::remembered_parent(const SlotView& slots, const OrderLinks& links) const noexcept {
+inline BlockId LineageBackend<Leaves>::remembered_parent(const SlotView& slots,
+                                                         const OrderLinks& links) const noexcept {
   if (links.parent == 0) return kNoBlock;
   const BlockId parent = links.parent - 1;
   return slots.generation(parent) == links.parent_generation ? parent : kNoBlock;

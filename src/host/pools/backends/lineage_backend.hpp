@@ -28,17 +28,24 @@ class LineageBackend final : public EvictionBackend {
   void forget(BlockId block) noexcept override;
   [[nodiscard]] bool uses_lineage() const noexcept override { return true; }
 
+  /// insert() and erase() for one block, not virtual.
+  void insert_one(BlockId block) noexcept;
+  void erase_one(BlockId block) noexcept;
+
   /// For tests.
   [[nodiscard]] std::size_t placeholders() const noexcept { return placeholders_.size(); }
 
  private:
   static constexpr std::uint32_t kSparePlaceholders = 4096;
 
-  void adopt_placeholder(BlockId block) noexcept;
-  void link(const SlotView& slots, BlockId block) noexcept;
-  void link_to(Placeholders::Placeholder& placeholder, OrderLinks& links) noexcept;
+  // In line, since batches and single blocks come through them.
+  [[gnu::always_inline]] inline void became_idle(const SlotView& slots, BlockId block) noexcept;
+  [[gnu::always_inline]] inline void became_active(const SlotView& slots, BlockId block) noexcept;
+  [[gnu::always_inline]] inline BlockId link(const SlotView& slots, BlockId block) noexcept;
   void unlink(const SlotView& slots, BlockId block) noexcept;
-  [[nodiscard]] BlockId unlink_unremembered(const SlotView& slots, const SequenceHash& child) noexcept;
+  void adopt_placeholder(BlockId block) noexcept;
+  [[nodiscard]] BlockId look_for_parent(BlockId block) noexcept;
+  [[nodiscard]] BlockId unlink_unremembered(const SequenceHash& child) noexcept;
   [[nodiscard]] BlockId remembered_parent(const SlotView& slots, const OrderLinks& links) const noexcept;
 
   std::optional<SlotView> slots_;

@@ -6,23 +6,13 @@ namespace kvbm {
 
 void ListBackend::insert(std::span<const BlockId> blocks) noexcept {
   const SlotView slots = *slots_;
-  for (const BlockId block : blocks) {
-    bool& held = slots.links(block).held;
-    KVBM_ASSERT(!held, "block already exists in the eviction order");
-    held = true;
-    list_.push_back(slots, block);
-  }
+  for (const BlockId block : blocks) link(slots, block);
   size_ += blocks.size();
 }
 
 void ListBackend::erase(std::span<const BlockId> blocks) noexcept {
   const SlotView slots = *slots_;
-  for (const BlockId block : blocks) {
-    bool& held = slots.links(block).held;
-    KVBM_ASSERT(held, "block is not in the eviction order");
-    held = false;
-    list_.remove(slots, block);
-  }
+  for (const BlockId block : blocks) unlink(slots, block);
   size_ -= blocks.size();
 }
 

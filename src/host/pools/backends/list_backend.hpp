@@ -17,7 +17,30 @@ class ListBackend final : public EvictionBackend {
   [[nodiscard]] std::size_t evict(std::span<BlockId> victims) noexcept override;
   [[nodiscard]] std::size_t size() const noexcept override { return size_; }
 
+  /// insert() and erase() for one block, in line.
+  void insert_one(BlockId block) noexcept {
+    link(*slots_, block);
+    ++size_;
+  }
+  void erase_one(BlockId block) noexcept {
+    unlink(*slots_, block);
+    --size_;
+  }
+
  private:
+  void link(const SlotView& slots, BlockId block) noexcept {
+    bool& held = slots.links(block).held;
+    KVBM_ASSERT(!held, "block already exists in the eviction order");
+    held = true;
+    list_.push_back(slots, block);
+  }
+  void unlink(const SlotView& slots, BlockId block) noexcept {
+    bool& held = slots.links(block).held;
+    KVBM_ASSERT(held, "block is not in the eviction order");
+    held = false;
+    list_.remove(slots, block);
+  }
+
   std::optional<SlotView> slots_;
   BlockList list_;
   std::size_t size_ = 0;

@@ -2,6 +2,7 @@
 
 #include "kvbm/base/types.hpp"
 #include "src/host/base/hash_index.hpp"
+#include "src/host/base/lineage.hpp"
 
 namespace kvbm {
 

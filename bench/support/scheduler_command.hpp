@@ -1,0 +1,11 @@
+#pragma once
+
+#include "bench/support/replay_command.hpp"
+
+namespace kvbm::bench {
+
+/// kvbm-replay --scheduler from command line to exit status: 0 if all went well, 1 if a page was corrupt or a block is
+/// in use at the end, 2 if the command line, the trace or a size makes no sense, or if the results cannot be written.
+[[nodiscard]] int scheduler_command(int argc, const char* const* argv, const ReplayStreams& streams);
+
+}  // namespace kvbm::bench

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "kvbm/device/device.hpp"
+#include "kvbm/lookup/prefix_index.hpp"
+
+namespace kvbm {
+
+struct DevicePrefixIndexOptions {
+  PrefixIndexOptions index{};
+  /// Blocks that go to the device in one piece; longer batches are cut, and pieces overlap.
+  std::uint32_t blocks_at_once = 1u << 16;
+  /// Batches of so few blocks take one launch, without a copy: the kernel reads and writes pinned memory.
+  std::uint32_t small_blocks = 4096;
+};
+
+/// A PrefixIndex whose table is copied to a device, which answers the look-ups.
+///
+/// Threads   one at a time.
+/// Lifetime  as PrefixIndex. Look-ups are over when they return; nothing is under way between calls but the last
+///           update's copies.
+/// Errors    look_up, update: DeviceError. The index stays right: the next update() sends the whole table if need be.
+/// Cost      a look-up allocates nothing but its answers' memory.
+class DevicePrefixIndex {
+ public:
+  /// Errors  as PrefixIndex; DeviceError; std::invalid_argument if blocks_at_once is 0 or below small_blocks.
+  explicit DevicePrefixIndex(std::shared_ptr<Device> device, DevicePrefixIndexOptions options = {});
+  ~DevicePrefixIndex();
+  DevicePrefixIndex(DevicePrefixIndex&&) noexcept;
+  DevicePrefixIndex& operator=(DevicePrefixIndex&&) noexcept;
+
+  template <class Tier>
+  void add_tier(const BlockManager<Tier>& manager) {
+    host().add_tier(manager);
+  }
+  /// Takes up what changed, and enqueues its way to the device.
+  PrefixIndex::Update update();
+
+  /// As those of PrefixIndex, with the same answers.
+  void look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes, PrefixAnswers& answers);
+  void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
+               PrefixAnswers& answers);
+
+  /// The index on the host that this one is a copy of: fingerprints, guards, tiers, and look-ups without the device.
+  [[nodiscard]] const PrefixIndex& host_index() const noexcept;
+
+ private:
+  class Impl;
+  [[nodiscard]] PrefixIndex& host() noexcept;
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kvbm

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kvbm/base/result.hpp"
+#include "kvbm/manager/block_manager.hpp"
+#include "kvbm/tiering/onboarding.hpp"
+#include "kvbm/tiering/tiered_allocation.hpp"
+#include "kvbm/tiering/tiered_match.hpp"
+#include "kvbm/tiering/tiering_options.hpp"
+#include "kvbm/tiering/tiering_report.hpp"
+
+namespace kvbm {
+
+class TieringState;
+
+/// Two tiers as one cache: a prefix is matched over both and made resident in G1, and what G1 evicts goes on living in
+/// G2. Pages move by the transfer engine; every page under way is held by a guard, and no block can be found in a tier
+/// before its bytes are there. How often a block was used is known to both tiers through the registry they share; in G2
+/// it takes the youngest place when it arrives.
+///
+/// The cache has no thread of its own: it registers what has arrived in whatever call comes next. advance() is for the
+/// times when none does, settle() for those who want all of it done.
+///
+/// Threads   any, all methods.
+/// Lifetime  what it returns may outlive it. Copies under way at its end run on; their pages go home unregistered.
+/// Errors    std::bad_alloc; failed copies are in Onboarded and take_failures(), each in one of them, once.
+class TieredCache {
+ public:
+  /// Both managers use one registry. Errors  InvalidTiering naming the first thing wrong; DeviceError.
+  [[nodiscard]] static Result<TieredCache, InvalidTiering> create(BlockManager<G1> g1, BlockManager<G2> g2,
+                                                                  TieringOptions options);
+  TieredCache(TieredCache&&) noexcept;
+  TieredCache& operator=(TieredCache&&) noexcept;
+  ~TieredCache();
+
+  /// The longest prefix of `hashes` of which each block is in G1 or in G2.
+  [[nodiscard]] TieredMatch match(std::span<const SequenceHash> hashes) const;
+
+  /// Starts to load what the match has in G2. A block that somebody else is loading already is not loaded twice. If G1
+  /// has no room for all, for as much of the prefix as it has.
+  [[nodiscard]] Onboarding onboard(TieredMatch match) const;
+
+  /// All of `count` blocks, or none. Victims' pages are on their way to G2 as the policy wants, for as many as G2 has
+  /// room; beyond TieringOptions::offload_blocks_max it waits for the ones before the last.
+  [[nodiscard]] std::optional<TieredAllocation> allocate(std::uint32_t count) const;
+  /// The same for blocks that are to have these hashes. In exclusive mode those that G2 has, behind a gap, leave it.
+  [[nodiscard]] std::optional<TieredAllocation> allocate(std::span<const SequenceHash> hashes) const;
+
+  /// BlockManager::register_blocks of G1. With WriteBehind they are also queued to be offloaded.
+  [[nodiscard]] BlockRun<ImmutableBlock<G1>> register_blocks(BlockRun<CompleteBlock<G1>> blocks) const;
+
+  /// Queues blocks to be offloaded, the last one first; by then they must be in G1, and not in G2, or are skipped.
+  /// Precondition: inclusive mode.
+  void offload(std::span<const SequenceHash> hashes) const;
+
+  /// Registers what has arrived, and begins to offload what is queued. Never waits for a copy.
+  void advance() const;
+  /// Waits until nothing is under way or queued.
+  void settle() const;
+
+  [[nodiscard]] TieringCounts counts() const;
+  /// Failures that no Onboarded told of, oldest first, at most kFailuresKept.
+  [[nodiscard]] std::vector<TieringFailure> take_failures() const;
+  static constexpr std::size_t kFailuresKept = 1024;
+
+  [[nodiscard]] const BlockManager<G1>& g1() const noexcept;
+  [[nodiscard]] const BlockManager<G2>& g2() const noexcept;
+  [[nodiscard]] std::uint32_t staging_blocks() const noexcept;
+
+ private:
+  explicit TieredCache(std::shared_ptr<TieringState> state) noexcept;
+
+  std::shared_ptr<TieringState> state_;  // null: moved from
+};
+
+}  // namespace kvbm

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "kvbm/base/result.hpp"
+#include "kvbm/device/device.hpp"
+#include "kvbm/transfer/completion.hpp"
+#include "kvbm/transfer/transfer_request.hpp"
+
+namespace kvbm {
+
+struct TransferEngineOptions {
+  std::uint32_t transfers_max = 256;  ///< under way and queued together; more: submit waits, try_submit fails
+  std::uint32_t blocks_max = 4096;    ///< of one request; a larger one counts as several, under one Completion
+  std::size_t bytes_in_flight_max = 32u << 20;  ///< per direction of the link; the rest waits where priorities count
+  std::size_t staging_bytes = 64u << 20;  ///< of the device, half for each direction; as much again pinned if pageable
+                                          ///< memory is moved; 0: nothing is staged
+  std::uint32_t staging_slots = 4;        ///< of each ring
+  bool calibrate = true;                  ///< measure once per device; else a built-in table
+  std::uint32_t kernel_grid_max = 0;      ///< most thread blocks a kernel may use; 0: as many as pay
+};
+
+class TransferCore;
+
+/// Moves pages between layouts of one device and the host.
+///
+/// Order    transfers are ordered by what their requests wait for, and otherwise not at all. OnDemand overtakes. One
+///          that waits for others' work may hold up those of its direction and priority behind it.
+/// Threads  any. Submitting never waits for the device, and allocates nothing once the first few have gone through.
+///          The engine has a thread for each direction and priority, which blocks on the events of what is under way.
+/// Errors   validation errors move no byte. A transfer that the device fails ends with DeviceFailed; a broken device
+///          fails all outstanding and all later transfers, and nothing hangs.
+/// Lifetime its end waits for all transfers. It does not end on a thread of its own, so not in a callback.
+class TransferEngine {
+ public:
+  /// Errors  DeviceError; std::bad_alloc; std::invalid_argument naming the option.
+  explicit TransferEngine(std::shared_ptr<Device> device, TransferEngineOptions options = {});
+  TransferEngine(TransferEngine&&) = delete;
+  ~TransferEngine();
+
+  /// Waits while transfers_max are under way; first come, first served. In callbacks of completions as try_submit.
+  /// Errors  TransferError, with the keepalive still in `request`.
+  [[nodiscard]] Result<Completion, TransferError> submit(TransferRequest&& request);
+  /// As submit, but QueueFull instead of waiting.
+  [[nodiscard]] Result<Completion, TransferError> try_submit(TransferRequest&& request);
+
+  /// Refuses new transfers (Quiesced) and waits until none is under way and their callbacks have run; then memory that
+  /// others lent may be unmapped. Not for callbacks.
+  void quiesce();
+  void resume();
+
+  [[nodiscard]] const std::shared_ptr<Device>& device() const noexcept;
+
+ private:
+  std::shared_ptr<TransferCore> core_;  // shared with Completions
+};
+
+}  // namespace kvbm

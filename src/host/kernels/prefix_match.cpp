@@ -1,0 +1,42 @@
+#include "kernels/prefix_match.cuh"
+
+#include "kernels/launch_table.hpp"
+#include "kvbm/base/assert.hpp"
+
+namespace kvbm::kernels {
+namespace {
+
+/// The kernel's code with one warp for everything.
+template <class Batch>
+void match_on_host(const Batch& batch) {
+  if (batch.requests == 0) return;
+  const std::uint64_t before = load_table(&batch.table.header()->finished);
+  Warp warp;
+  PrefixMatch<Batch>{batch}(warp, 0, 1);
+  if (batch.epochs != nullptr) *batch.epochs = {before, load_table(&batch.table.header()->begun)};
+  // release: whoever sees the word sees the answers
+  if (batch.done != nullptr) std::atomic_ref(*batch.done).store(batch.done_value, std::memory_order_release);
+}
+
+template <class Batch, class Launch>
+KernelCall call(const Batch& batch, Launch launch) noexcept {
+  KVBM_ASSERT(batch.done == nullptr || batch.blocks_left != nullptr, "completion is counted in a word");
+  return {"kvbm.prefix_match", batch, &match_on_host<Batch>, launch};
+}
+
+}  // namespace
+
+template <>
+KernelCall prefix_match(const PrefixMatchBatch<FingerprintSlot, std::uint64_t>& batch) noexcept {
+  return call(batch, launch_table().match_fingerprints);
+}
+template <>
+KernelCall prefix_match(const PrefixMatchBatch<FingerprintSlot, SequenceHash>& batch) noexcept {
+  return call(batch, launch_table().match_hashes);
+}
+template <>
+KernelCall prefix_match(const PrefixMatchBatch<ExactSlot, SequenceHash>& batch) noexcept {
+  return call(batch, launch_table().match_exactly);
+}
+
+}  // namespace kvbm::kernels

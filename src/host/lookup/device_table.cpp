@@ -1,0 +1,75 @@
+#include "src/host/lookup/device_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/table_update.hpp"
+#include "kvbm/base/assert.hpp"
+#include "kvbm/memory/pinned_memory.hpp"
+
+namespace kvbm {
+
+using kernels::TableWord;
+
+DeviceTable::DeviceTable(std::shared_ptr<Device> device)
+    : device_(std::move(device)),
+      stream_(device_, StreamPriority::Normal, "kvbm.table"),
+      changed_(device_),
+      staging_(allocate_pinned(device_, kWordsAtOnce * (sizeof(TableWord) + sizeof(std::uint32_t)))),
+      device_staging_(allocate_device(device_, staging_.bytes())) {}
+
+DeviceTable::~DeviceTable() {
+  try {
+    device_->synchronize(stream_.view());
+  } catch (const DeviceError&) {  // a broken device changes nothing any more
+  }
+}
+
+const TableWord* DeviceTable::words() const noexcept {
+  KVBM_ASSERT(table_.has_value(), "the table has not been copied yet");
+  return reinterpret_cast<const TableWord*>(table_->address());
+}
+
+/// What was staged before has been read.
+void DeviceTable::wait_for_staging() { device_->synchronize(changed_.view()); }
+
+void DeviceTable::apply(const TableChanges& changes, std::span<const TableWord> whole) {
+  const bool all = changes.replaced || stale_;
+  stale_ = true;
+  all ? replace(whole) : scatter(changes);
+  stale_ = false;
+}
+
+void DeviceTable::replace(std::span<const TableWord> whole) {
+  if (!table_ || table_->bytes() != whole.size_bytes()) {
+    wait_for_staging();  // what goes to the old table has arrived, and so it may go
+    table_.emplace(allocate_device(device_, whole.size_bytes()));
+  }
+  for (std::size_t first = 0; first < whole.size(); first += kWordsAtOnce) {
+    const std::span<const TableWord> part = whole.subspan(first, std::min(kWordsAtOnce, whole.size() - first));
+    wait_for_staging();
+    std::memcpy(staging_.address(), part.data(), part.size_bytes());
+    device_->copy(table_->address() + first * sizeof(TableWord), staging_.address(), part.size_bytes(), stream_.view());
+    device_->record(changed_.view(), stream_.view());
+  }
+}
+
+void DeviceTable::scatter(const TableChanges& changes) {
+  for (std::size_t first = 0; first < changes.places.size(); first += kWordsAtOnce) {
+    const std::size_t count = std::min(kWordsAtOnce, changes.places.size() - first);
+    const std::size_t word_bytes = count * sizeof(TableWord), place_bytes = count * sizeof(std::uint32_t);
+    wait_for_staging();
+    std::memcpy(staging_.address(), changes.words.data() + first, word_bytes);
+    std::memcpy(staging_.address() + word_bytes, changes.places.data() + first, place_bytes);
+    device_->copy(device_staging_.address(), staging_.address(), word_bytes + place_bytes, stream_.view());
+    device_->launch(
+        kernels::table_update({reinterpret_cast<TableWord*>(table_->address()),
+                               reinterpret_cast<const std::uint32_t*>(device_staging_.address() + word_bytes),
+                               reinterpret_cast<const TableWord*>(device_staging_.address()),
+                               static_cast<std::uint32_t>(count), changes.epoch}),
+        stream_.view());
+    device_->record(changed_.view(), stream_.view());
+  }
+}
+
+}  // namespace kvbm

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "kernels/prefix_match.hpp"
+#include "kvbm/base/assert.hpp"
+#include "kvbm/device/stream_owner.hpp"
+#include "kvbm/lookup/prefix_index.hpp"
+#include "kvbm/memory/memory.hpp"
+
+namespace kvbm {
+
+/// A piece of a look-up: blocks from block `start` of request `request` on, through as many requests as fit.
+struct LookupPiece {
+  std::uint32_t request = 0;
+  std::uint32_t start = 0;
+  std::uint32_t requests = 0;  // of which the first and the last may be parts
+  std::uint32_t blocks = 0;
+
+  /// Where the piece behind this one begins; behind the last request if there is none.
+  [[nodiscard]] LookupPiece next(std::span<const std::uint32_t> offsets) const noexcept {
+    const std::uint32_t last = request + requests - 1;
+    const std::uint32_t reached = offsets[request] + start + blocks;
+    if (reached == offsets[last + 1]) return {last + 1, 0, 0, 0};
+    return {last, reached - offsets[last], 0, 0};
+  }
+};
+
+/// One piece at a time on its way to the device and back: a stream, and memory for questions and answers on both sides.
+///
+/// Shape    offsets [requests + 1], keys [blocks], epochs, done, prefixes [requests], hints [blocks], each at a
+/// multiple
+///          of 16 bytes. All but the hints go to the device, what stands from the epochs on comes back.
+/// Threads  one at a time.
+class LookupLane {
+ public:
+  /// Errors  DeviceError, std::bad_alloc.
+  LookupLane(std::shared_ptr<Device> device, std::uint32_t blocks_max);
+
+  /// As much of a batch as goes into one piece, from where `from` begins.
+  [[nodiscard]] LookupPiece piece_at(std::span<const std::uint32_t> offsets, LookupPiece from) const noexcept;
+
+  /// Enqueues a piece behind `ready`. `key(i)` is the key of the batch's i-th block. `small`: without copies.
+  /// Precondition: no piece is under way.
+  template <class Slot, class KeyAt>
+  void begin(const kernels::PrefixTableView<Slot>& table, EventView ready, std::span<const std::uint32_t> offsets,
+             const LookupPiece& piece, bool small, KeyAt&& key_at);
+  /// Waits for the piece that is under way, if any, and adds it to the answers.
+  void finish(std::span<const std::uint32_t> offsets, PrefixAnswers& answers);
+  /// Waits for what is under way and forgets it.
+  void abandon() noexcept;
+
+ private:
+  struct Places {  // in bytes
+    std::size_t keys, epochs, done, prefixes, hints, end;
+  };
+  static constexpr std::size_t kMostKeyBytes = sizeof(SequenceHash);
+  [[nodiscard]] static Places places_for(std::uint32_t requests, std::uint32_t blocks, std::size_t key_bytes) noexcept;
+  template <class T>
+  [[nodiscard]] T* pinned(std::size_t place) const noexcept {
+    return reinterpret_cast<T*>(memory_.address() + place);
+  }
+  void write_offsets(std::span<const std::uint32_t> offsets, const LookupPiece& piece) noexcept;
+  void wait();
+
+  std::shared_ptr<Device> device_;
+  std::uint32_t blocks_max_;
+  std::uint32_t requests_max_;
+  Stream stream_;
+  Event finished_;
+  Memory memory_;  // pinned
+  Memory device_memory_;
+  Memory counter_;  // on the device: thread blocks that are through
+  LookupPiece piece_;
+  Places places_{};
+  bool under_way_ = false;
+  bool small_ = false;
+  std::uint64_t pieces_ = 0;
+};
+
+template <class Slot, class KeyAt>
+void LookupLane::begin(const kernels::PrefixTableView<Slot>& table, EventView ready,
+                       std::span<const std::uint32_t> offsets, const LookupPiece& piece, bool small, KeyAt&& key_at) {
+  using Key = typename Slot::Key;
+  KVBM_ASSERT(!under_way_, "a lane carries one piece at a time");
+  piece_ = piece;
+  small_ = small;
+  places_ = places_for(piece.requests, piece.blocks, sizeof(Key));
+  under_way_ = true;  // from here on: whatever throws, abandon() waits for what was enqueued
+  write_offsets(offsets, piece);
+  const std::uint32_t first = offsets[piece.request] + piece.start;
+  for (std::uint32_t i = 0; i < piece.blocks; ++i) pinned<Key>(places_.keys)[i] = key_at(first + i);
+  *pinned<kernels::TableEpochs>(places_.epochs) = {~std::uint64_t{0}, 0};
+  std::fill_n(pinned<std::uint32_t>(places_.prefixes), piece.requests, ~0u);
+  std::uint32_t blocks_max = 0;
+  for (std::uint32_t i = 0; i < piece.requests; ++i) {
+    blocks_max = std::max(blocks_max, pinned<std::uint32_t>(0)[i + 1] - pinned<std::uint32_t>(0)[i]);
+  }
+
+  device_->wait(stream_.view(), ready);
+  auto* const base =
+      small ? static_cast<std::byte*>(device_->device_address(memory_.address())) : device_memory_.address();
+  if (!small) device_->copy(base, memory_.address(), places_.hints, stream_.view());
+  const kernels::PrefixMatchBatch<Slot, Key> batch{
+      .table = table,
+      .keys = reinterpret_cast<const Key*>(base + places_.keys),
+      .offsets = reinterpret_cast<const std::uint32_t*>(base),
+      .requests = piece.requests,
+      .blocks_max = blocks_max,
+      .hints = reinterpret_cast<BlockHint*>(base + places_.hints),
+      .prefixes = reinterpret_cast<std::uint32_t*>(base + places_.prefixes),
+      .epochs = reinterpret_cast<kernels::TableEpochs*>(base + places_.epochs),
+      .done = small ? reinterpret_cast<std::uint64_t*>(base + places_.done) : nullptr,
+      .done_value = ++pieces_,
+      .blocks_left = reinterpret_cast<std::uint32_t*>(counter_.address())};
+  device_->launch(kernels::prefix_match(batch), stream_.view());
+  if (!small) {
+    device_->copy(memory_.address() + places_.epochs, base + places_.epochs, places_.end - places_.epochs,
+                  stream_.view());
+  }
+  device_->record(finished_.view(), stream_.view());
+}
+
+}  // namespace kvbm

@@ -1,0 +1,147 @@
+#include "transfer/calibration.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "kvbm/base/assert.hpp"
+#include "kvbm/base/mutex.hpp"
+#include "kvbm/device/device_error.hpp"
+#include "kvbm/layout/layout_memory.hpp"
+#include "transfer/transfer_core.hpp"
+
+namespace kvbm {
+namespace {
+
+constexpr std::uint32_t kLayers = 16;  // spans of a page on the device
+constexpr int kRounds = 3;             // of which the fastest counts
+
+using Layout = std::shared_ptr<const BlockLayout>;
+
+struct Sides {
+  Layout source;
+  Layout target;
+};
+
+/// Pages of 16 spans: apart on the device, together elsewhere.
+Layout make_layout(const TransferCore& core, LayoutKind kind, MemoryKind memory, std::uint32_t blocks,
+                   std::size_t span_bytes) {
+  const LayoutConfig config{.blocks = blocks,
+                            .layers = kLayers,
+                            .outer = 1,
+                            .tokens = 1,
+                            .inner = static_cast<std::uint32_t>(span_bytes),
+                            .element_bytes = 1,
+                            .alignment = 16};
+  auto layout = allocate_layout(config, kind, memory, core.device());
+  KVBM_ASSERT(layout, "a shape for measuring is a good one");
+  return *layout;
+}
+
+/// Microseconds of one transfer, or none if the mechanism cannot do it.
+std::optional<double> time_once(TransferCore& core, const Sides& sides, Mechanism mechanism, std::uint32_t count,
+                                std::span<const BlockPair> pairs) {
+  const std::uint32_t blocks = (count + kLayers - 1) / kLayers;
+  TransferRequest request{.source = sides.source,
+                          .target = sides.target,
+                          .blocks = pairs.first(blocks),
+                          .layers = LayerRange{0, std::min(count, kLayers)},
+                          .mechanism = mechanism};
+  auto submitted = core.submit(std::move(request), true);
+  if (!submitted) return std::nullopt;
+  TransferState& state = **submitted;
+  state.wait();
+  const bool failed = state.outcome.error.has_value();
+  const std::chrono::duration<double, std::micro> taken = state.outcome.done - state.outcome.queued;
+  state.drop_reference();
+  if (failed) return std::nullopt;
+  return std::max(taken.count(), 1e-3);
+}
+
+std::optional<double> fastest_of(TransferCore& core, const Sides& sides, Mechanism mechanism, std::uint32_t count,
+                                 std::span<const BlockPair> pairs) {
+  std::optional<double> fastest;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::optional<double> taken = time_once(core, sides, mechanism, count, pairs);
+    if (!taken) return std::nullopt;
+    if (!fastest || *taken < *fastest) fastest = taken;
+  }
+  return fastest;
+}
+
+/// Pages far from each other, so that no neighbours join.
+std::vector<BlockPair> strided_pairs(std::uint32_t blocks) {
+  std::vector<BlockPair> pairs;
+  for (const std::uint32_t parity : {0u, 1u}) {
+    for (std::uint32_t block = parity; block < blocks; block += 2) pairs.push_back({block, blocks - 1 - block});
+  }
+  return pairs;
+}
+
+void measure_row(TransferCore& core, const Sides& sides, Direction direction, std::size_t size_index,
+                 std::span<const BlockPair> pairs, MechanismTable& table) {
+  for (const Mechanism mechanism : MechanismTable::kMechanisms) {
+    float rate = 0;
+    for (std::size_t i = 0; i < MechanismTable::kCounts.size(); ++i) {
+      const std::uint32_t count = MechanismTable::kCounts[i];
+      if (count <= pairs.size() * kLayers) {
+        const std::optional<double> us = fastest_of(core, sides, mechanism, count, pairs);
+        if (!us) break;  // it stays as it is built in, and is not possible anyway
+        rate = static_cast<float>(static_cast<double>(MechanismTable::kSpanBytes[size_index]) * count / *us);
+      }
+      table.set(direction, mechanism, size_index, i, rate);
+    }
+  }
+}
+
+}  // namespace
+
+MechanismTable measure_mechanisms(TransferCore& core, std::size_t bytes_max) {
+  constexpr std::uint32_t kBlocksMax = MechanismTable::kCounts.back() / kLayers;
+  MechanismTable table = MechanismTable::built_in();
+  for (std::size_t size = 0; size < MechanismTable::kSpanBytes.size(); ++size) {
+    const std::size_t span_bytes = MechanismTable::kSpanBytes[size];
+    const auto blocks =
+        static_cast<std::uint32_t>(std::clamp<std::size_t>(bytes_max / (span_bytes * kLayers), 1, kBlocksMax));
+    const auto scattered = LayoutKind::LayerSeparateBlockFirst;
+    const Layout cache = make_layout(core, scattered, MemoryKind::Device, blocks, span_bytes);
+    const Layout other = make_layout(core, LayoutKind::FullyContiguous, MemoryKind::Device, blocks, span_bytes);
+    const Layout store = make_layout(core, LayoutKind::FullyContiguous, MemoryKind::Pinned, blocks, span_bytes);
+    const std::vector<BlockPair> pairs = strided_pairs(blocks);
+    measure_row(core, {store, cache}, Direction::HostToDevice, size, pairs, table);
+    measure_row(core, {cache, store}, Direction::DeviceToHost, size, pairs, table);
+    measure_row(core, {cache, other}, Direction::DeviceToDevice, size, pairs, table);
+  }
+  return table;
+}
+
+MechanismTable calibrated_table(TransferCore& core) {
+  const DeviceCapabilities& device = core.device()->capabilities();
+  if (device.emulated) return MechanismTable::built_in();
+  struct Measured {
+    Mutex mutex;
+    std::map<std::string, MechanismTable> tables KVBM_GUARDED_BY(mutex);
+  };
+  static Measured measured;
+  // A device with a capability forced off is another one.
+  const std::string key = std::to_string(device.ordinal) + " " + device.name + (device.batched_copy ? " batched" : "") +
+                          (device.bulk_copy ? " bulk" : "");
+  {
+    const MutexLock lock(measured.mutex);
+    if (const auto found = measured.tables.find(key); found != measured.tables.end()) return found->second;
+  }
+  constexpr std::size_t kBytesMax = std::size_t{128} << 20;
+  try {
+    const MechanismTable table = measure_mechanisms(core, kBytesMax);
+    const MutexLock lock(measured.mutex);
+    return measured.tables.insert_or_assign(key, table).first->second;
+  } catch (const DeviceError& error) {
+    if (error.kind() == DeviceError::Kind::Broken) throw;
+    return MechanismTable::built_in();
+  }
+}
+
+}  // namespace kvbm

@@ -1,0 +1,93 @@
+// A client walks away after any step: with what it holds, or with the cache, or with all of it, in either order.
+// KVBM_SWEEP=all takes every step of a longer replay.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tests/tiering/sweep.hpp"
+#include "tests/tiering/tiered_client.hpp"
+
+namespace kvbm::test {
+namespace {
+
+enum class Dropped {
+  Request,         // what is in hand; the next request follows
+  HandThenCache,   // and then everything else
+  CacheThenHand,   // guards outlive cache and managers
+  EngineThenHand,  // and the engine
+};
+
+struct Case {
+  const char* name;
+  Dropped dropped;
+  TierMode mode;
+  std::uint64_t stride;
+};
+
+TieredWorld::Options options_of(TierMode mode) {
+  TieredWorld::Options options{.g1_blocks = 5, .g2_blocks = 9, .mode = mode, .staging_blocks = 2};
+  options.device.delay_seed = 11;
+  if (mode == TierMode::Inclusive) options.offload = OffloadPolicy::WhenAsked;
+  return options;
+}
+
+/// Serves until step `n` and drops what the case says. Returns how many steps there were until then, or in all.
+std::uint64_t run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
+  auto world = std::make_unique<TieredWorld>(options_of(tested.mode));
+  const BlockRegistry registry = world->registry();
+  TieredClient client(*world, tested.mode);
+  std::uint64_t steps = 0;
+  const TieredClient::Stop stop = [&] { return ++steps == n; };
+  InHand hand;
+  for (const auto& request : prompts.requests) {
+    if (client.serve(request, hand, stop)) continue;
+    if (tested.dropped != Dropped::Request) break;
+    hand = {};
+  }
+  EXPECT_EQ(client.corrupt(), 0u);
+  if (tested.dropped == Dropped::Request) {
+    world->cache().settle();
+    world->expect_sound(prompts.universe);
+    EXPECT_EQ(world->cache().counts().failures, 0u);
+    return steps;
+  }
+  if (tested.dropped == Dropped::HandThenCache) hand = {};
+  world->drop_cache();
+  if (tested.dropped == Dropped::EngineThenHand) world->drop_engine();
+  hand = {};
+  EXPECT_EQ(world->corrupt(), 0u);
+  const std::shared_ptr<EmulatedDevice> device = world->device();
+  world.reset();
+  EXPECT_EQ(registry.registered_count(), 0u);  // both stores are gone, so no guard is left
+  EXPECT_EQ(device->device_bytes(), 0u);
+  EXPECT_EQ(device->pinned_bytes(), 0u);
+  return steps;
+}
+
+class AbandonSweep : public testing::TestWithParam<Case> {};
+
+TEST_P(AbandonSweep, NothingIsLost) {
+  const Case& tested = GetParam();
+  const Prompts prompts = random_prompts(5, sweep_stride(2) == 1 ? 200 : 40, 6);
+  const std::uint64_t steps = run(tested, UINT64_MAX, prompts);
+  for (std::uint64_t n = 1; n <= steps; n += sweep_stride(tested.stride)) {
+    SCOPED_TRACE(std::string(tested.name) + ", step " + std::to_string(n));
+    static_cast<void>(run(tested, n, prompts));
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, AbandonSweep,
+                         testing::Values(Case{"RequestExclusive", Dropped::Request, TierMode::Exclusive, 5},
+                                         Case{"RequestInclusive", Dropped::Request, TierMode::Inclusive, 7},
+                                         Case{"HandThenCache", Dropped::HandThenCache, TierMode::Exclusive, 7},
+                                         Case{"CacheThenHand", Dropped::CacheThenHand, TierMode::Exclusive, 7},
+                                         Case{"CacheThenHandInclusive", Dropped::CacheThenHand, TierMode::Inclusive, 9},
+                                         Case{"EngineThenHand", Dropped::EngineThenHand, TierMode::Exclusive, 7}),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+}  // namespace
+}  // namespace kvbm::test

@@ -1,0 +1,124 @@
+// The n-th copy, allocation, launch or event fails, for every n until none is left to fail: no page is lost, no guard
+// stuck, no byte wrong, and each failure is told once. KVBM_SWEEP=all takes every n and a longer replay.
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "kvbm/device/device_error.hpp"
+#include "tests/tiering/sweep.hpp"
+#include "tests/tiering/tiered_client.hpp"
+
+namespace kvbm::test {
+namespace {
+
+struct Swept {
+  std::uint64_t calls = 0;     // of the kind, in this run
+  std::uint64_t failures = 0;  // told to somebody
+  bool built = true;
+};
+
+std::uint64_t calls_of(const EmulatedDevice& device, FaultKind kind) {
+  const DeviceCallCounts counts = device.call_counts();
+  switch (kind) {
+    case FaultKind::Copy:
+      return counts.copies;
+    case FaultKind::Allocation:
+      return counts.allocations;
+    case FaultKind::Launch:
+      return counts.launches;
+    case FaultKind::Event:
+      break;
+  }
+  return counts.events;
+}
+
+struct Case {
+  const char* name;
+  FaultKind kind;
+  DeviceFault::Effect effect;
+  TierMode mode;
+  std::uint64_t stride;
+};
+
+TieredWorld::Options options_of(const Case& tested) {
+  TieredWorld::Options options{.g1_blocks = 5,
+                               .g2_blocks = 9,
+                               .mode = tested.mode,
+                               .staging_blocks = 2,
+                               .g1_layout = LayoutKind::LayerSeparateBlockFirst};
+  if (tested.mode == TierMode::Inclusive) options.offload = OffloadPolicy::WhenAsked;
+  if (tested.kind == FaultKind::Copy) options.mechanism = Mechanism::Copies;  // pages this small go by kernel else
+  return options;
+}
+
+/// One replay with one fault. Everything is checked but the number of failures.
+Swept run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
+  TieredWorld::Options options = options_of(tested);
+  options.device.faults = {{tested.kind, n, tested.effect}};
+  Swept swept;
+  try {
+    TieredWorld world(options);
+    TieredClient client(world, tested.mode);
+    for (const auto& request : prompts.requests) EXPECT_TRUE(client.serve(request));
+    const std::vector<TieringFailure> failures = world.cache().take_failures();
+    for (const TieringFailure& failure : failures) EXPECT_NE(failure.text.find(", block "), std::string::npos);
+    swept.failures = failures.size() + client.failures();
+    EXPECT_EQ(world.cache().counts().failures, swept.failures);
+    EXPECT_EQ(client.corrupt(), 0u);
+    world.expect_sound(prompts.universe);
+    swept.calls = calls_of(*world.device(), tested.kind);
+  } catch (const DeviceError&) {
+    swept.built = false;  // it hit the setting up, which takes everything back: the device's end checks that
+  }
+  return swept;
+}
+
+class FaultSweep : public testing::TestWithParam<Case> {};
+
+TEST_P(FaultSweep, NothingIsLost) {
+  const Case& tested = GetParam();
+  const Prompts prompts = random_prompts(7, sweep_stride(2) == 1 ? 300 : 40, 6);
+  const std::uint64_t calls = run(tested, UINT64_MAX, prompts).calls;
+  std::uint64_t told = 0, faults = 0;
+  for (std::uint64_t n = 1; n <= calls; n += sweep_stride(tested.stride)) {
+    SCOPED_TRACE(std::string(tested.name) + ", n = " + std::to_string(n));
+    const Swept swept = run(tested, n, prompts);
+    if (testing::Test::HasFailure()) return;
+    if (!swept.built) continue;
+    ++faults;
+    told += swept.failures;
+    if (tested.effect == DeviceFault::Effect::Refuse) {
+      EXPECT_LE(swept.failures, 1u);
+    }
+    if (tested.effect == DeviceFault::Effect::Late) {
+      EXPECT_EQ(swept.failures, 0u);
+    }
+  }
+  const bool moves_pages = tested.kind == FaultKind::Copy || tested.kind == FaultKind::Launch;
+  if (moves_pages && tested.effect != DeviceFault::Effect::Late) {
+    EXPECT_GT(faults, 0u);
+    EXPECT_GE(told, faults);
+  }
+}
+
+constexpr auto kRefuse = DeviceFault::Effect::Refuse;
+constexpr auto kBreak = DeviceFault::Effect::Break;
+constexpr auto kLate = DeviceFault::Effect::Late;
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, FaultSweep,
+    testing::Values(Case{"CopyRefusedExclusive", FaultKind::Copy, kRefuse, TierMode::Exclusive, 7},
+                    Case{"CopyRefusedInclusive", FaultKind::Copy, kRefuse, TierMode::Inclusive, 7},
+                    Case{"CopyBreaksExclusive", FaultKind::Copy, kBreak, TierMode::Exclusive, 11},
+                    Case{"CopyLateExclusive", FaultKind::Copy, kLate, TierMode::Exclusive, 11},
+                    Case{"AllocationRefused", FaultKind::Allocation, kRefuse, TierMode::Exclusive, 1},
+                    Case{"LaunchRefusedExclusive", FaultKind::Launch, kRefuse, TierMode::Exclusive, 7},
+                    Case{"LaunchBreaksInclusive", FaultKind::Launch, kBreak, TierMode::Inclusive, 11},
+                    Case{"EventRefusedExclusive", FaultKind::Event, kRefuse, TierMode::Exclusive, 13},
+                    Case{"EventRefusedInclusive", FaultKind::Event, kRefuse, TierMode::Inclusive, 13},
+                    Case{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+}  // namespace
+}  // namespace kvbm::test
