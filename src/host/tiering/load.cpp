@@ -16,11 +16,11 @@ void Load::set_parts(Parts parts) {
 }
 
 void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, StagingPages pages) {
-  const std::size_t lost = load->victims() - pages.ids().size();
+  const auto lost = static_cast<std::ptrdiff_t>(load->victims() - pages.ids().size());
   load->victim_blocks_.erase(load->victim_blocks_.begin(), load->victim_blocks_.begin() + lost);
   load->victim_hashes_.erase(load->victim_hashes_.begin(), load->victim_hashes_.begin() + lost);
   load->pages_ = std::make_shared<StagingPages>(std::move(pages));
-  state.count({.lost_blocks = lost});
+  state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
   load->stage_victims(state);
   load->submit(state);
   // release: hands the copies over to whoever settles
