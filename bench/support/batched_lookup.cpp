@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "kvbm/device/cuda_device.hpp"
 #include "kvbm/lookup/device_prefix_index.hpp"
 
 namespace kvbm::bench {
@@ -34,10 +33,12 @@ class BatchedLookup::IndexOf final : public Index {
   IndexType index_;
 };
 
-BatchedLookup::BatchedLookup(LookupKind kind, const BlockManager<G1>& manager) {
+BatchedLookup::BatchedLookup(LookupKind kind, const BlockManager<G1>& manager, const DeviceOptions& device) {
   if (kind == LookupKind::Host) index_ = std::make_unique<IndexOf<PrefixIndex>>(manager);
   if (kind == LookupKind::Device) {
-    index_ = std::make_unique<IndexOf<DevicePrefixIndex>>(manager, open_cuda_device(0).value());
+    std::shared_ptr<Device> opened = open_device(device);
+    device_name_ = opened->capabilities().name;
+    index_ = std::make_unique<IndexOf<DevicePrefixIndex>>(manager, std::move(opened));
   }
 }
 
@@ -61,12 +62,6 @@ void BatchedLookup::look_up(std::span<const std::vector<SequenceHash>> requests)
 std::span<const BlockHint> BatchedLookup::hints(std::size_t i) const noexcept {
   if (index_ == nullptr) return {};
   return std::span(answers_.hints).subspan(offsets_[i], answers_.prefixes[i]);
-}
-
-std::string lookup_problem(LookupKind kind) {
-  if (kind != LookupKind::Device) return {};
-  const auto device = open_cuda_device(0);
-  return device ? std::string() : device.error().reason;
 }
 
 }  // namespace kvbm::bench

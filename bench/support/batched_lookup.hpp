@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/device_options.hpp"
 #include "kvbm/lookup/prefix_index.hpp"
 
 namespace kvbm::bench {
@@ -14,7 +15,7 @@ namespace kvbm::bench {
 enum class LookupKind : std::uint8_t {
   None,    ///< nobody: every request is matched in the store
   Host,    ///< a PrefixIndex, on one thread
-  Device,  ///< a DevicePrefixIndex on the first GPU
+  Device,  ///< a DevicePrefixIndex on a GPU or an emulated device
 };
 
 /// A look-up of several requests that arrived together, and what the look-ups of a replay cost.
@@ -29,8 +30,8 @@ class BatchedLookup {
     double seconds = 0;               ///< of updates and look-ups
   };
 
-  /// Errors  std::bad_alloc; DeviceError. Precondition: lookup_problem(kind) is empty.
-  BatchedLookup(LookupKind kind, const BlockManager<G1>& manager);
+  /// Errors  std::bad_alloc; DeviceError; std::runtime_error without the GPU that is wanted.
+  BatchedLookup(LookupKind kind, const BlockManager<G1>& manager, const DeviceOptions& device = {});
   ~BatchedLookup();
 
   /// Brings the index up to date and looks all of these up. Precondition: no more blocks than 32 bits count.
@@ -39,6 +40,8 @@ class BatchedLookup {
   [[nodiscard]] std::span<const BlockHint> hints(std::size_t i) const noexcept;
 
   [[nodiscard]] const Costs& costs() const noexcept { return costs_; }
+  /// Empty unless a device looks up.
+  [[nodiscard]] const std::string& device_name() const noexcept { return device_name_; }
 
  private:
   class Index;
@@ -50,9 +53,7 @@ class BatchedLookup {
   std::vector<SequenceHash> hashes_;
   PrefixAnswers answers_;
   Costs costs_;
+  std::string device_name_;
 };
-
-/// Why look-ups cannot be done like this on this machine; empty if they can.
-[[nodiscard]] std::string lookup_problem(LookupKind kind);
 
 }  // namespace kvbm::bench

@@ -1,9 +1,9 @@
 #include "bench/support/replay.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
+#include "bench/support/completed_run.hpp"
 #include "kvbm/base/assert.hpp"
 
 namespace kvbm::bench {
@@ -29,27 +29,10 @@ Replay::Run Replay::match(std::span<const SequenceHash> hashes, std::span<const 
 /// Blocks for hashes that no prefix led to. Few of them are present: those whose ancestors were evicted before them.
 Replay::Run Replay::obtain(std::span<const SequenceHash> hashes) {
   const SparseRun<G1> present = manager_.match_scattered(hashes);
-  return present.found() == 0 ? add(hashes) : obtain_around(present, hashes);
-}
-
-Replay::Run Replay::obtain_around(const SparseRun<G1>& present, std::span<const SequenceHash> hashes) {
-  missing_.clear();
-  for (std::uint32_t i = 0; i < present.size(); ++i) {
-    if (present.has(i)) {
-      verify(present.ids()[i], hashes[i]);
-    } else {
-      missing_.push_back(hashes[i]);
-    }
-  }
-  std::vector<ImmutableBlock<G1>> added = add(missing_).into_blocks();
-  auto next = added.begin();
-  std::vector<ImmutableBlock<G1>> blocks;
-  blocks.reserve(hashes.size());
-  for (std::uint32_t i = 0; i < present.size(); ++i) {
-    std::optional<ImmutableBlock<G1>> block = present.block(i);
-    blocks.push_back(std::move(block ? *block : *next++));
-  }
-  return Run::of(std::move(blocks));
+  if (present.found() == 0) return add(hashes);
+  return completed_run(
+      present, hashes, [this](BlockId id, const SequenceHash& hash) { verify(id, hash); },
+      [this](std::span<const SequenceHash> missing) { return add(missing); });
 }
 
 Replay::Run Replay::add(std::span<const SequenceHash> hashes) {

@@ -48,7 +48,6 @@ class Replay {
 
   [[nodiscard]] Run match(std::span<const SequenceHash> hashes, std::span<const BlockHint> hints);
   [[nodiscard]] Run obtain(std::span<const SequenceHash> hashes);
-  [[nodiscard]] Run obtain_around(const SparseRun<G1>& present, std::span<const SequenceHash> hashes);
   [[nodiscard]] Run add(std::span<const SequenceHash> hashes);
   void release(Run run) const;
   void verify(BlockId id, const SequenceHash& hash) noexcept;
@@ -57,7 +56,6 @@ class Replay {
   PagePool& pages_;
   const ReleaseOrder order_;
   ReplayCounts counts_;
-  std::vector<SequenceHash> missing_;
 };
 
 }  // namespace kvbm::bench

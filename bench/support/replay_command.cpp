@@ -6,6 +6,7 @@
 #include <chrono>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +23,6 @@ namespace kvbm::bench {
 namespace {
 
 constexpr int kCorrupt = 1;
-constexpr int kRefused = 2;
 
 using Requests = std::vector<std::vector<SequenceHash>>;
 
@@ -32,6 +32,7 @@ struct Outcome {
   ReplayCounts counts;
   std::uint64_t evicted_blocks;
   BatchedLookup::Costs lookup;
+  std::string lookup_device;
   double seconds;
   std::optional<TieredOutcome> tiers{};
 
@@ -113,13 +114,15 @@ Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& opt
     TieredReplay replay(policy, blocks, *options.tiers);
     const double seconds = seconds_of(replay, requests, bar);
     const std::uint64_t evicted = replay.cache().g1().metrics().evictions;
-    return {policy.name, blocks, replay.counts().requests, evicted, {}, seconds, outcome_of(replay, *options.tiers)};
+    return {policy.name, blocks,  replay.counts().requests,          evicted, {},
+            {},          seconds, outcome_of(replay, *options.tiers)};
   }
   Tier tier(policy, blocks, options);
   Replay replay(tier.manager, tier.pages, options.release);
-  BatchedLookup lookup(options.lookup, tier.manager);
+  BatchedLookup lookup(options.lookup, tier.manager, options.device);
   const double seconds = seconds_of(replay, lookup, options.batch, requests, bar);
-  return {policy.name, blocks, replay.counts(), tier.manager.metrics().evictions, lookup.costs(), seconds};
+  return {policy.name,          blocks, replay.counts(), tier.manager.metrics().evictions, lookup.costs(),
+          lookup.device_name(), seconds};
 }
 
 std::string json_of(const Outcome& outcome, const ReplayOptions& options) {
@@ -141,6 +144,7 @@ std::string json_of(const Outcome& outcome, const ReplayOptions& options) {
   if (options.lookup != LookupKind::None) {
     object["lookup"] = options.lookup == LookupKind::Host ? "host" : "device";
     object["batch"] = options.batch;
+    if (options.lookup == LookupKind::Device) object["device"] = outcome.lookup_device;
     object["hinted_blocks"] = outcome.lookup.hinted_blocks;
     object["lookup_seconds"] = outcome.lookup.seconds;
     object["lookups_per_second"] = outcome.lookups_per_second();
@@ -162,14 +166,36 @@ void add_row(Table& table, const Outcome& outcome, const ReplayOptions& options)
     row.push_back(grouped(outcome.lookup.hinted_blocks));
     row.push_back(grouped(static_cast<std::uint64_t>(outcome.lookups_per_second())));
   }
+  if (outcome.tiers) {
+    for (const std::uint64_t count :
+         {outcome.tiers->g1_hit_blocks, outcome.tiers->g2_hit_blocks, outcome.tiers->moved.offloaded_blocks,
+          outcome.tiers->moved.onboarded_blocks, outcome.tiers->moved.lost_blocks}) {
+      row.push_back(grouped(count));
+    }
+  }
   table.add_row(std::move(row));
 }
 
 std::string heading(const ReplayOptions& options, const Outcome& outcome) {
-  return fmt::format("{}: {} requests, {} {}; released {} first, pages of {} bytes\n\n", options.trace,
-                     grouped(outcome.counts.requests), grouped(outcome.counts.input_blocks),
-                     options.full_blocks ? "full blocks" : "blocks",
-                     options.release == ReleaseOrder::TailFirst ? "tail" : "head", grouped(options.page_bytes));
+  std::string text = fmt::format(
+      "{}: {} requests, {} {}; released {} first, pages of {} bytes\n", options.trace, grouped(outcome.counts.requests),
+      grouped(outcome.counts.input_blocks), options.full_blocks ? "full blocks" : "blocks",
+      options.release == ReleaseOrder::TailFirst ? "tail" : "head", grouped(options.page_bytes));
+  if (outcome.tiers) {
+    text += fmt::format("second tier: {} blocks, {}; device: {}\n", grouped(outcome.tiers->g2_blocks),
+                        outcome.tiers->mode == TierMode::Exclusive ? "exclusive" : "inclusive", outcome.tiers->device);
+  }
+  if (options.lookup != LookupKind::None) {
+    text += fmt::format("looked up {} at a time on {}\n", grouped(options.batch),
+                        options.lookup == LookupKind::Host ? "the host" : outcome.lookup_device);
+  }
+  return text + '\n';
+}
+
+/// Each copy that failed, once.
+void complain(const Outcome& outcome, std::ostream& err) {
+  if (!outcome.tiers) return;
+  for (const TieringFailure& failure : outcome.tiers->failures) err << "kvbm-replay: " << failure.text << '\n';
 }
 
 /// Runs everything, writing results as they come if they are JSON, else all at the end. Returns how many pages were
@@ -180,6 +206,7 @@ std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, co
   std::vector<std::string> columns{"policy",   "blocks",  "hits",    "hit rate", "evicted",
                                    "verified", "corrupt", "seconds", "blocks/s"};
   if (options.lookup != LookupKind::None) columns.insert(columns.end(), {"hinted", "lookups/s"});
+  if (options.tiers) columns.insert(columns.end(), {"G1 hits", "G2 hits", "offloaded", "onboarded", "lost"});
   Table table(std::move(columns));
   std::string title;
   std::uint64_t corrupt = 0;
@@ -189,6 +216,7 @@ std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, co
       bar.set_label(fmt::format("{:>12} {:>10}", policy->name, grouped(blocks)));
       const Outcome outcome = run(*policy, blocks, options, requests, bar);
       corrupt += outcome.counts.corrupt_pages;
+      complain(outcome, streams.err);
       add_row(table, outcome, options);
       title = heading(options, outcome);
       if (!options.json) continue;
@@ -201,23 +229,19 @@ std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, co
   return corrupt;
 }
 
-int refuse(std::ostream& err, const std::string& text) {
+}  // namespace
+
+int refuse(std::ostream& err, std::string_view text) {
+  constexpr int kRefused = 2;
   err << "kvbm-replay: " << text << '\n';
   return kRefused;
 }
-
-std::string text_of(const TraceError& error, const std::string& path) {
-  return error.line == 0 ? fmt::format("{}: {}", path, error.text)
-                         : fmt::format("{}, line {}: {}", path, error.line, error.text);
-}
-
-}  // namespace
 
 int replay_command(int argc, const char* const* argv, const ReplayStreams& streams) {
   const Result<ReplayOptions, ReplayExit> options = parse_replay_options(argc, argv, streams.out, streams.err);
   if (!options) return options.error().status;
   const Result<std::vector<TraceRequest>, TraceError> trace = read_trace(options->trace);
-  if (!trace) return refuse(streams.err, text_of(trace.error(), options->trace));
+  if (!trace) return refuse(streams.err, trace.error().in(options->trace));
   try {
     const Requests requests = requests_of(*trace, *options);
     try_largest(*options);
@@ -226,6 +250,8 @@ int replay_command(int argc, const char* const* argv, const ReplayStreams& strea
     if (corrupt == 0) return 0;
     streams.err << fmt::format("kvbm-replay: {} of the pages that were read back had been changed\n", grouped(corrupt));
     return kCorrupt;
+  } catch (const std::runtime_error& error) {  // the device's
+    return refuse(streams.err, error.what());
   } catch (const std::bad_alloc&) {
     return refuse(streams.err,
                   fmt::format("--g1-blocks: there is no memory for {} blocks with pages of {} bytes",

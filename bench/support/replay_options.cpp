@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
-#include <limits>
 #include <string_view>
 
-#include "bench/support/page_pool.hpp"
+#include "bench/support/option_values.hpp"
 
 namespace kvbm::bench {
 namespace {
+
+constexpr std::uint64_t kBatchMax = 1u << 20;
 
 /// The options as they are written, before their values have been looked at.
 struct Written {
@@ -20,73 +20,10 @@ struct Written {
   std::string block_tokens = "512";
   std::string page_bytes = "4096";
   TieredCommandLine tiers{};
+  DeviceCommandLine device{};
   std::string lookup = "none";
   std::string batch = "64";
 };
-
-std::vector<std::string_view> split(std::string_view list) {
-  std::vector<std::string_view> parts;
-  for (std::size_t end = list.find(','); end != std::string_view::npos; end = list.find(',')) {
-    parts.push_back(list.substr(0, end));
-    list.remove_prefix(end + 1);
-  }
-  parts.push_back(list);
-  return parts;
-}
-
-/// A whole number. One beyond 64 bits reads as the largest there is, and so fails the check of its range.
-std::uint64_t parse_number(const char* option, std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-    throw CLI::ValidationError(option, fmt::format("'{}' is not a whole number", text));
-  }
-  return error == std::errc() ? number : std::numeric_limits<std::uint64_t>::max();
-}
-
-std::uint32_t parse_blocks(std::string_view text) {
-  const std::uint64_t blocks = parse_number("--g1-blocks", text);
-  if (blocks == 0 || blocks > ManagerOptions::kMostBlocks) {
-    throw CLI::ValidationError("--g1-blocks", fmt::format("{} is not from 1 to {}", text, ManagerOptions::kMostBlocks));
-  }
-  return static_cast<std::uint32_t>(blocks);
-}
-
-std::uint64_t parse_block_tokens(std::string_view text) {
-  const std::uint64_t tokens = parse_number("--block-tokens", text);
-  if (tokens == 0) throw CLI::ValidationError("--block-tokens", "a block of 0 tokens");
-  return tokens;
-}
-
-std::size_t parse_page_bytes(std::string_view text) {
-  const std::uint64_t bytes = parse_number("--page-bytes", text);
-  if (bytes >= PagePool::kFewestPageBytes && bytes % PagePool::kPageBytesUnit == 0) return bytes;
-  throw CLI::ValidationError("--page-bytes", fmt::format("{} is not a multiple of {} from {} up", text,
-                                                         PagePool::kPageBytesUnit, PagePool::kFewestPageBytes));
-}
-
-std::uint32_t parse_batch(std::string_view text) {
-  constexpr std::uint64_t kMost = 1u << 20;
-  const std::uint64_t requests = parse_number("--batch", text);
-  if (requests == 0 || requests > kMost) {
-    throw CLI::ValidationError("--batch", fmt::format("{} is not from 1 to {}", text, kMost));
-  }
-  return static_cast<std::uint32_t>(requests);
-}
-
-LookupKind parse_lookup(std::string_view text) {
-  if (text == "none") return LookupKind::None;
-  const LookupKind kind = text == "host" ? LookupKind::Host : LookupKind::Device;
-  const std::string problem = lookup_problem(kind);
-  if (!problem.empty()) throw CLI::ValidationError("--lookup", fmt::format("there is no device: {}", problem));
-  return kind;
-}
-
-const Policy* parse_policy(std::string_view name) {
-  const Policy* policy = find_policy(name);
-  if (policy != nullptr) return policy;
-  throw CLI::ValidationError("--policy", fmt::format("'{}' is none of {}", name, policy_names()));
-}
 
 void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
   app.add_option("--trace", options.trace, "the trace: one JSON object a line, with input_length and hash_ids")
@@ -116,6 +53,7 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->take_last()
       ->type_name("N");
   written.tiers.add_to(app);
+  written.device.add_to(app);
   app.add_option("--lookup", written.lookup, "who looks prefixes up before they are matched: none, host or device")
       ->capture_default_str()
       ->take_last()
@@ -129,14 +67,20 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
 }
 
 void check_values(ReplayOptions& options, const Written& written) {
-  for (const std::string_view name : split(written.policies)) options.policies.push_back(parse_policy(name));
-  for (const std::string_view blocks : split(written.g1_blocks)) options.g1_blocks.push_back(parse_blocks(blocks));
+  options.policies = parse_policies(written.policies);
+  for (const std::string_view blocks : split(written.g1_blocks)) {
+    options.g1_blocks.push_back(
+        static_cast<std::uint32_t>(whole_number("--g1-blocks", blocks, 1, ManagerOptions::kMostBlocks)));
+  }
   options.release = written.release == "head" ? ReleaseOrder::HeadFirst : ReleaseOrder::TailFirst;
-  options.block_tokens = parse_block_tokens(written.block_tokens);
-  options.page_bytes = parse_page_bytes(written.page_bytes);
-  options.tiers = written.tiers.options(options.page_bytes, options.release == ReleaseOrder::TailFirst);
-  options.batch = parse_batch(written.batch);
-  options.lookup = parse_lookup(written.lookup);
+  options.block_tokens = whole_number("--block-tokens", written.block_tokens, 1);
+  options.page_bytes = whole_number("--page-bytes", written.page_bytes);
+  check_page_bytes(options.page_bytes);
+  options.device = written.device.options();
+  options.tiers = written.tiers.options(options.page_bytes, options.release == ReleaseOrder::TailFirst, options.device);
+  options.batch = static_cast<std::uint32_t>(whole_number("--batch", written.batch, 1, kBatchMax));
+  if (written.lookup == "host") options.lookup = LookupKind::Host;
+  if (written.lookup == "device") options.lookup = LookupKind::Device;
   if (options.tiers && options.lookup != LookupKind::None) {
     throw CLI::ValidationError("--lookup", "looks up in one tier, and --g2-blocks gives two");
   }

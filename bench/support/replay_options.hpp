@@ -24,6 +24,7 @@ struct ReplayOptions {
   bool full_blocks = false;
   std::uint64_t block_tokens = 0;  ///< matters with full_blocks only
   std::size_t page_bytes = 0;
+  DeviceOptions device{};  ///< matters with two tiers, and with LookupKind::Device
   LookupKind lookup = LookupKind::None;
   std::uint32_t batch = 0;  ///< requests a look-up; matters with one only
   bool json = false;

@@ -21,7 +21,6 @@ namespace kvbm::bench {
 namespace {
 
 constexpr int kWrong = 1;
-constexpr int kRefused = 2;
 
 double ratio(double part, double whole) noexcept { return whole > 0 ? part / whole : 0; }
 
@@ -166,25 +165,15 @@ Wrong run_all(const SchedulerReplayOptions& options, std::span<const SimulatedRe
   return wrong;
 }
 
-int refuse(std::ostream& err, const std::string& text) {
-  err << "kvbm-replay: " << text << '\n';
-  return kRefused;
-}
-
-std::string text_of(const TraceError& error, const std::string& path) {
-  return error.line == 0 ? fmt::format("{}: {}", path, error.text)
-                         : fmt::format("{}, line {}: {}", path, error.line, error.text);
-}
-
 }  // namespace
 
 int scheduler_command(int argc, const char* const* argv, const ReplayStreams& streams) {
   const auto options = parse_scheduler_options(argc, argv, streams.out, streams.err);
   if (!options) return options.error().status;
   const auto trace = read_trace(options->trace);
-  if (!trace) return refuse(streams.err, text_of(trace.error(), options->trace));
+  if (!trace) return refuse(streams.err, trace.error().in(options->trace));
   const auto requests = simulated_requests(*trace, options->shape);
-  if (!requests) return refuse(streams.err, text_of(requests.error(), options->trace));
+  if (!requests) return refuse(streams.err, requests.error().in(options->trace));
   try {
     try_largest(*options);
     const Wrong wrong = run_all(*options, *requests, streams);

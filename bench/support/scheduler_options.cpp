@@ -9,7 +9,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "bench/support/page_pool.hpp"
+#include "bench/support/option_values.hpp"
 
 namespace kvbm::bench {
 namespace {
@@ -38,22 +38,6 @@ struct Written {
 };
 
 [[noreturn]] void refuse(const char* option, const std::string& text) { throw CLI::ValidationError(option, text); }
-
-const Policy* parse_policy(std::string_view name) {
-  const Policy* policy = find_policy(name);
-  if (policy == nullptr) refuse("--policy", fmt::format("'{}' is none of {}", name, policy_names()));
-  return policy;
-}
-
-std::vector<const Policy*> parse_policies(std::string_view list) {
-  std::vector<const Policy*> policies;
-  for (std::size_t end = list.find(','); end != std::string_view::npos; end = list.find(',')) {
-    policies.push_back(parse_policy(list.substr(0, end)));
-    list.remove_prefix(end + 1);
-  }
-  policies.push_back(parse_policy(list));
-  return policies;
-}
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -160,10 +144,7 @@ void check_values(SchedulerReplayOptions& options, const Written& written) {
     refuse("--tokens-per-block", fmt::format("{} is not a power of two from 1 to {}", options.tokens_per_block,
                                              ManagerOptions::kMostTokensPerBlock));
   }
-  if (options.page_bytes < PagePool::kFewestPageBytes || options.page_bytes % PagePool::kPageBytesUnit != 0) {
-    refuse("--page-bytes", fmt::format("{} is not a multiple of {} from {} up", options.page_bytes,
-                                       PagePool::kPageBytesUnit, PagePool::kFewestPageBytes));
-  }
+  check_page_bytes(options.page_bytes);
 }
 
 }  // namespace

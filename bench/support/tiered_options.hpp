@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kvbm/device/emulated_device.hpp"
+#include "bench/support/device_options.hpp"
 #include "kvbm/layout/layout_config.hpp"
 #include "kvbm/tiering/tiering_options.hpp"
 
@@ -16,21 +16,14 @@ class App;
 
 namespace kvbm::bench {
 
-enum class DeviceChoice : std::uint8_t {
-  Auto,  ///< a GPU if there is one
-  Cuda,
-  Emulated,
-};
-
-/// What kvbm-replay is told about a second tier and the device between the two.
+/// What kvbm-replay is told about a second tier.
 struct TieredOptions {
   std::uint32_t g2_blocks = 0;  ///< from 1 to ManagerOptions::kMostBlocks
   TierMode mode = TierMode::Exclusive;
-  DeviceChoice device = DeviceChoice::Auto;
   LayoutKind g1_layout = LayoutKind::FullyContiguous;  ///< G2 is always fully contiguous
   std::uint32_t layers = 0;
   std::size_t page_bytes = 0;  ///< of a page over all layers
-  EmulatedDeviceOptions emulated{};
+  DeviceOptions device{};
 };
 
 /// The part of the command line that speaks of tiers: as written, and as understood.
@@ -38,16 +31,14 @@ class TieredCommandLine {
  public:
   void add_to(CLI::App& app);
   /// Nothing without --g2-blocks. Errors  CLI::ValidationError naming the option.
-  [[nodiscard]] std::optional<TieredOptions> options(std::size_t page_bytes, bool tail_first) const;
+  [[nodiscard]] std::optional<TieredOptions> options(std::size_t page_bytes, bool tail_first,
+                                                     const DeviceOptions& device) const;
 
  private:
   std::string g2_blocks_;
   std::string mode_ = "exclusive";
-  std::string device_ = "auto";
   std::string layout_ = "fc";
   std::string layers_ = "4";
-  std::string delays_;
-  std::string faults_;
 };
 
 }  // namespace kvbm::bench

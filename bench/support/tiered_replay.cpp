@@ -2,24 +2,15 @@
 
 #include <algorithm>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
+#include "bench/support/completed_run.hpp"
 #include "kvbm/base/assert.hpp"
-#include "kvbm/device/cuda_device.hpp"
 
 namespace kvbm::bench {
 namespace {
 
 constexpr std::size_t kEngineStagingBytes = 4u << 20;
-
-std::shared_ptr<Device> open_device(const TieredOptions& options) {
-  if (options.device == DeviceChoice::Emulated) return EmulatedDevice::create(options.emulated);
-  auto device = open_cuda_device(0);
-  if (device) return std::move(*device);
-  if (options.device == DeviceChoice::Cuda) throw std::runtime_error("--device cuda: " + device.error().reason);
-  return EmulatedDevice::create(options.emulated);
-}
 
 std::shared_ptr<TransferEngine> make_engine(const std::shared_ptr<Device>& device) {
   TransferEngineOptions options;
@@ -41,7 +32,7 @@ bool may_take_together(const Policy& policy) {
 
 TieredReplay::TieredReplay(const Policy& policy, std::uint32_t g1_blocks, const TieredOptions& options)
     : mode_(options.mode),
-      device_(open_device(options)),
+      device_(open_device(options.device)),
       pages_(device_, {g1_blocks, options.g2_blocks, options.layers, options.page_bytes, options.g1_layout}),
       cache_(make_cache(policy, g1_blocks, options)) {}
 
@@ -97,23 +88,12 @@ TieredReplay::Run TieredReplay::onboard(TieredMatch match, std::span<const Seque
 TieredReplay::Run TieredReplay::obtain(std::span<const SequenceHash> hashes) {
   const SparseRun<G1> present = cache_.g1().match_scattered(hashes);
   if (present.found() == 0) return add(hashes);
-  missing_.clear();
-  for (std::uint32_t i = 0; i < present.size(); ++i) {
-    if (present.has(i)) {
-      verify(PagesArrived::Tier::G1, present.ids().subspan(i, 1), hashes.subspan(i, 1));
-    } else {
-      missing_.push_back(hashes[i]);
-    }
-  }
-  std::vector<ImmutableBlock<G1>> added = add(missing_).into_blocks();
-  auto next = added.begin();
-  std::vector<ImmutableBlock<G1>> blocks;
-  blocks.reserve(hashes.size());
-  for (std::uint32_t i = 0; i < present.size(); ++i) {
-    std::optional<ImmutableBlock<G1>> block = present.block(i);
-    blocks.push_back(std::move(block ? *block : *next++));
-  }
-  return Run::of(std::move(blocks));
+  return completed_run(
+      present, hashes,
+      [this](BlockId id, const SequenceHash& hash) {
+        verify(PagesArrived::Tier::G1, {&id, 1}, {&hash, 1});
+      },
+      [this](std::span<const SequenceHash> missing) { return add(missing); });
 }
 
 TieredReplay::Run TieredReplay::add(std::span<const SequenceHash> hashes) {

@@ -28,7 +28,7 @@ struct TieredReplayCounts {
 /// Threads  one at a time.
 class TieredReplay {
  public:
-  /// Errors  DeviceError; std::bad_alloc; NoDevice's reason as std::runtime_error.
+  /// Errors  DeviceError; std::bad_alloc; std::runtime_error without the GPU that is wanted.
   TieredReplay(const Policy& policy, std::uint32_t g1_blocks, const TieredOptions& options);
 
   void serve(std::span<const SequenceHash> request);
@@ -53,7 +53,6 @@ class TieredReplay {
   TieredPages pages_;
   TieredReplayCounts counts_;
   std::vector<TieringFailure> failures_;
-  std::vector<SequenceHash> missing_;
   const TieredCache cache_;
 };
 

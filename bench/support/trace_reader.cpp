@@ -131,4 +131,8 @@ std::vector<SequenceHash> lineage_of(std::span<const std::uint64_t> ids) {
   return hashes;
 }
 
+std::string TraceError::in(const std::string& path) const {
+  return line == 0 ? fmt::format("{}: {}", path, text) : fmt::format("{}, line {}: {}", path, line, text);
+}
+
 }  // namespace kvbm::bench

@@ -23,6 +23,9 @@ struct TraceRequest {
 struct TraceError {
   std::uint64_t line = 0;  ///< counted from 1; 0: the file as a whole
   std::string text;
+
+  /// For people: the file, the line if there is one, and the text.
+  [[nodiscard]] std::string in(const std::string& path) const;
 };
 
 /// The requests of a trace, in its order: one JSON object a line, with `input_length` and `hash_ids`; `timestamp` and

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -100,6 +101,54 @@ TEST_F(ReplayCommand, LookupHintsBatchesAndChangesNoCount) {
   EXPECT_EQ(object["hinted_blocks"], 2);
   EXPECT_GE(object["lookups_per_second"].get<double>(), 0);
   EXPECT_NE(table.out.find("lookups/s"), std::string::npos);
+}
+
+TEST_F(ReplayCommand, ADeviceLooksUpEmulatedOrNot) {
+  const Answer answer = command({"--trace", trace_file(), "--g1-blocks", "4", "--lookup", "device", "--device",
+                                 "emulated", "--batch", "2", "--json"});
+
+  ASSERT_EQ(answer.status, 0) << answer.err;
+  const json object = answer.objects().at(0);
+  EXPECT_EQ(object["lookup"], "device");
+  EXPECT_EQ(object["device"], "emulated");
+  EXPECT_EQ(object["hit_blocks"], 2);
+}
+
+TEST_F(ReplayCommand, TwoTiersHaveKeysOfTheirOwn) {
+  const Answer answer = command({"--trace", trace_file(), "--g1-blocks", "2", "--g2-blocks", "8", "--device",
+                                 "emulated", "--page-bytes", "256", "--layers", "2", "--json"});
+
+  ASSERT_EQ(answer.status, 0) << answer.err;
+  EXPECT_EQ(answer.err, "");
+  const json object = answer.objects().at(0);
+  EXPECT_EQ(object["g1_blocks"], 2);
+  EXPECT_EQ(object["g2_blocks"], 8);
+  EXPECT_EQ(object["hit_blocks"], object["g1_hit_blocks"].get<int>() + object["g2_hit_blocks"].get<int>());
+  EXPECT_GT(object["offloaded_blocks"], 0);
+  EXPECT_EQ(object["bytes_offloaded"], 256 * object["offloaded_blocks"].get<int>());
+  EXPECT_EQ(object["bytes_onboarded"], 256 * object["onboarded_blocks"].get<int>());
+  EXPECT_EQ(object["tiers"], "exclusive");
+  EXPECT_EQ(object["device"], "emulated");
+  EXPECT_EQ(object["corrupt_pages"], 0);
+}
+
+TEST_F(ReplayCommand, TheTableOfTwoTiersSaysWhatMoved) {
+  const Answer answer = command({"--trace", trace_file(), "--g1-blocks", "2", "--g2-blocks", "8", "--tiers",
+                                 "inclusive", "--device", "emulated"});
+
+  EXPECT_EQ(answer.status, 0) << answer.err;
+  EXPECT_NE(answer.out.find("second tier: 8 blocks, inclusive; device: emulated"), std::string::npos) << answer.out;
+  EXPECT_NE(answer.out.find("G1 hits  G2 hits  offloaded  onboarded  lost"), std::string::npos) << answer.out;
+}
+
+TEST_F(ReplayCommand, AFailedCopyIsReportedOnceAndCostsNoRun) {
+  const Answer answer = command(
+      {"--trace", trace_file(), "--g1-blocks", "2", "--g2-blocks", "8", "--emulate-faults", "copy:1", "--json"});
+
+  ASSERT_EQ(answer.status, 0) << answer.err;
+  EXPECT_EQ(answer.objects().at(0)["failed_copies"], 1);
+  EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << answer.err;
+  EXPECT_NE(answer.err.find("fault plan"), std::string::npos) << answer.err;
 }
 
 TEST_F(ReplayCommand, LineageIsThePolicyUnlessAnotherIsNamed) {
@@ -262,6 +311,37 @@ TEST_F(ReplayCommand, RefusesOptionsOutOfRange) {
   expect_refused({"--trace", trace, "--g1-blocks", "4", "5"}, "5");
   expect_refused({"--trace", trace}, "--g1-blocks is required");
   expect_refused({"--g1-blocks", "4"}, "--trace is required");
+}
+
+TEST_F(ReplayCommand, RefusesWhatTwoTiersCannotBe) {
+  const std::string trace = trace_file();
+  const auto refused = [&](std::vector<std::string> more, const std::string& complaint) {
+    std::vector<std::string> words{"--trace", trace, "--g1-blocks", "2", "--g2-blocks", "8", "--device", "emulated"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Answer answer = command(words);
+    EXPECT_EQ(answer.status, 2) << complaint;
+    EXPECT_NE(answer.err.find(complaint), std::string::npos) << answer.err;
+  };
+  refused({"--g2-blocks", "0"}, "--g2-blocks: 0 is not from 1");
+  refused({"--tiers", "both"}, "--tiers");
+  refused({"--layout", "nhd"}, "--layout");
+  refused({"--layers", "3"}, "--page-bytes: 4096 is not a multiple");
+  refused({"--release", "head"}, "--release");
+  refused({"--lookup", "host"}, "--lookup");
+  refused({"--emulate-faults", "copy"}, "'copy' is not KIND:N");
+  refused({"--emulate-faults", "page:1"}, "'page' is none of");
+  refused({"--emulate-faults", "copy:0"}, "0 is not from 1");
+  refused({"--emulate-delays", "soon"}, "'soon' is not a whole number");
+  refused({"--device", "cuda", "--emulate-delays", "1"}, "a GPU has neither");
+}
+
+TEST_F(ReplayCommand, AGpuThatIsWantedAndMissingIsNoCrash) {
+  const Answer answer = command({"--trace", trace_file(), "--g1-blocks", "2", "--g2-blocks", "8", "--device", "cuda"});
+
+  if (answer.status != 0) {  // no GPU here
+    EXPECT_EQ(answer.status, 2);
+    EXPECT_NE(answer.err.find("--device: there is no GPU: "), std::string::npos) << answer.err;
+  }
 }
 
 TEST_F(ReplayCommand, SaysWhenResultsCannotBeWritten) {
