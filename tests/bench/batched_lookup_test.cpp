@@ -15,10 +15,10 @@ namespace kvbm::bench {
 namespace {
 
 constexpr std::uint64_t kSeed = 12;
-constexpr std::size_t kPageBytes = 64;
+constexpr std::size_t kLookupPageBytes = 64;
 
 /// Requests that share prefixes, repeat and evict one another.
-std::vector<std::vector<SequenceHash>> requests() {
+std::vector<std::vector<SequenceHash>> family_requests() {
   std::mt19937_64 random(kSeed);
   std::vector<std::vector<SequenceHash>> all;
   for (int i = 0; i < 300; ++i) {
@@ -45,10 +45,10 @@ Played play(std::string_view policy, LookupKind kind, std::size_t batch) {
   ManagerOptions options = options_for(*find_policy(policy), 24);
   options.change_log = 64;
   const auto manager = test::manager(std::move(options));
-  PagePool pages(24, kPageBytes);
+  PagePool pages(24, kLookupPageBytes);
   Replay replay(manager, pages, ReleaseOrder::TailFirst);
   BatchedLookup lookup(kind, manager);
-  const auto all = requests();
+  const auto all = family_requests();
   for (std::size_t first = 0; first < all.size(); first += batch) {
     const auto part = std::span(all).subspan(first, std::min(batch, all.size() - first));
     lookup.look_up(part);

@@ -10,7 +10,7 @@
 
 #include "bench/support/policies.hpp"
 #include "bench/support/replay.hpp"
-#include "bench/support/trace_reader.hpp"
+#include "tests/bench/recorded_trace.hpp"
 #include "tests/support/managers.hpp"
 
 namespace kvbm::bench {
@@ -19,21 +19,11 @@ namespace {
 constexpr std::array<std::uint32_t, 6> kSizes{913, 1827, 3655, 9139, 18279, 54837};
 constexpr std::array<std::uint64_t, 6> kTailFirst{12691, 15136, 22865, 56479, 80466, 103205};
 
-const std::vector<std::vector<SequenceHash>>& requests() {
-  static const std::vector<std::vector<SequenceHash>> kRequests = [] {
-    const auto trace = read_trace(KVBM_SOURCE_DIR "/bench/traces/conversation.jsonl");
-    std::vector<std::vector<SequenceHash>> made;
-    for (const TraceRequest& request : *trace) made.push_back(lineage_of(request.ids));
-    return made;
-  }();
-  return kRequests;
-}
-
 ReplayCounts replayed(std::string_view policy, std::uint32_t blocks, ReleaseOrder order) {
   const BlockManager<G1> manager = test::manager(options_for(*find_policy(policy), blocks));
   PagePool pages(blocks, PagePool::kFewestPageBytes);
   Replay replay(manager, pages, order);
-  for (const std::vector<SequenceHash>& request : requests()) replay.serve(request);
+  for (const std::vector<SequenceHash>& request : recorded_requests()) replay.serve(request);
   EXPECT_EQ(manager.available_blocks(), blocks);
   EXPECT_EQ(replay.counts().input_blocks, 288'500u);
   EXPECT_EQ(replay.counts().corrupt_pages, 0u);

@@ -17,13 +17,13 @@ namespace {
 
 using nlohmann::json;
 
-struct Answer {
+struct SchedulerAnswer {
   int status;
   std::string out;
   std::string err;
 };
 
-Answer command(std::vector<std::string> words) {
+SchedulerAnswer scheduled(std::vector<std::string> words) {
   std::vector<const char*> argv{"kvbm-replay", "--scheduler"};
   for (const std::string& word : words) argv.push_back(word.c_str());
   std::ostringstream out, err;
@@ -45,14 +45,14 @@ class SchedulerCommand : public testing::Test {
   ~SchedulerCommand() override { static_cast<void>(std::remove(path_.c_str())); }
 
   /// Runs over a trace that lives as long as the test.
-  [[nodiscard]] Answer replay(std::vector<std::string> words, const std::string& text = kThree) {
+  [[nodiscard]] SchedulerAnswer replay(std::vector<std::string> words, const std::string& text = kThree) {
     std::ofstream(path_, std::ios::binary) << text;
     words.insert(words.begin(), {"--trace", path_});
-    return command(std::move(words));
+    return scheduled(std::move(words));
   }
   [[nodiscard]] json replay_json(std::vector<std::string> words, const std::string& text = kThree) {
     words.emplace_back("--json");
-    const Answer answer = replay(std::move(words), text);
+    const SchedulerAnswer answer = replay(std::move(words), text);
     EXPECT_EQ(answer.status, 0) << answer.err;
     return json::parse(answer.out);
   }
@@ -139,7 +139,7 @@ TEST_F(SchedulerCommand, TheBudgetCutsPromptsIntoChunks) {
 }
 
 TEST_F(SchedulerCommand, RunsEachPolicyOverEachSizeAndPrintsATable) {
-  const Answer answer = replay({"--g1-blocks", "50,1000", "--policy", "lru,multi-lru"});
+  const SchedulerAnswer answer = replay({"--g1-blocks", "50,1000", "--policy", "lru,multi-lru"});
 
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_NE(answer.out.find("multi-lru"), std::string::npos);
@@ -172,7 +172,7 @@ TEST_F(SchedulerCommand, RefusesWhatMakesNoSense) {
       {"--g1-blocks", "10", "--block-tokens", "256"},  // ids that stand for less than the prompt
   };
   for (const std::vector<std::string>& words : mistakes) {
-    const Answer answer = replay(words);
+    const SchedulerAnswer answer = replay(words);
     EXPECT_EQ(answer.status, 2) << testing::PrintToString(words);
     EXPECT_NE(answer.err, "") << testing::PrintToString(words);
     EXPECT_EQ(answer.out, "") << testing::PrintToString(words);
@@ -180,7 +180,7 @@ TEST_F(SchedulerCommand, RefusesWhatMakesNoSense) {
 }
 
 TEST(SchedulerOptions, HelpNamesTheKeysOfTheResults) {
-  const Answer answer = command({"--help"});
+  const SchedulerAnswer answer = scheduled({"--help"});
 
   EXPECT_EQ(answer.status, 0);
   for (const char* key : {"blocks_in_use", "step_us_p99", "survived_blocks", "corrupt_pages"}) {

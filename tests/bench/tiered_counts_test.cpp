@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/support/tiered_replay.hpp"
-#include "bench/support/trace_reader.hpp"
+#include "tests/bench/recorded_trace.hpp"
 
 namespace kvbm::bench {
 namespace {
@@ -24,23 +24,13 @@ struct Hits {
 struct Case {
   const char* policy;
   TierMode mode;
-  std::array<Hits, 5> hits;  // in the order of kSizes
+  std::array<Hits, 5> hits;  // in the order of kG1Sizes
 };
 
-constexpr std::array<std::uint32_t, 5> kSizes{913, 1827, 3655, 9139, 18279};
+constexpr std::array<std::uint32_t, 5> kG1Sizes{913, 1827, 3655, 9139, 18279};
 constexpr std::array<Hits, 5> kExclusive{
     {{12691, 15944}, {15136, 41328}, {22865, 57586}, {56479, 45499}, {80466, 24293}}};
-constexpr std::size_t kPageBytes = 128;
-
-const std::vector<std::vector<SequenceHash>>& requests() {
-  static const std::vector<std::vector<SequenceHash>> kRequests = [] {
-    const auto trace = read_trace(KVBM_SOURCE_DIR "/bench/traces/conversation.jsonl");
-    std::vector<std::vector<SequenceHash>> made;
-    for (const TraceRequest& request : *trace) made.push_back(lineage_of(request.ids));
-    return made;
-  }();
-  return kRequests;
-}
+constexpr std::size_t kTieredPageBytes = 128;
 
 bool everything() {
   const char* sweep = std::getenv("KVBM_SWEEP");
@@ -55,10 +45,10 @@ class TwoTierCounts : public testing::TestWithParam<Case> {
     options.mode = GetParam().mode;
     options.g1_layout = layout;
     options.layers = 4;
-    options.page_bytes = kPageBytes;
+    options.page_bytes = kTieredPageBytes;
     options.device = {DeviceChoice::Emulated, {.delay_seed = delays}};
     TieredReplay replay(*find_policy(GetParam().policy), g1_blocks, options);
-    for (const std::vector<SequenceHash>& request : requests()) replay.serve(request);
+    for (const std::vector<SequenceHash>& request : recorded_requests()) replay.serve(request);
     EXPECT_EQ(replay.cache().g1().available_blocks(), g1_blocks);
     EXPECT_EQ(replay.cache().g2().available_blocks(), options.g2_blocks);
     EXPECT_EQ(replay.cache().counts().lost_blocks, 0u);
@@ -68,17 +58,17 @@ class TwoTierCounts : public testing::TestWithParam<Case> {
 };
 
 TEST_P(TwoTierCounts, AreThoseOfTheSimulator) {
-  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+  for (std::size_t i = 0; i < kG1Sizes.size(); ++i) {
     if (!everything() && i != 0 && i != 2) continue;
-    const TieredReplayCounts counts = replayed(kSizes[i], LayoutKind::FullyContiguous, std::nullopt);
-    EXPECT_EQ(counts.g1_hit_blocks, GetParam().hits[i].g1) << kSizes[i] << " blocks";
-    EXPECT_EQ(counts.g2_hit_blocks, GetParam().hits[i].g2) << kSizes[i] << " blocks";
+    const TieredReplayCounts counts = replayed(kG1Sizes[i], LayoutKind::FullyContiguous, std::nullopt);
+    EXPECT_EQ(counts.g1_hit_blocks, GetParam().hits[i].g1) << kG1Sizes[i] << " blocks";
+    EXPECT_EQ(counts.g2_hit_blocks, GetParam().hits[i].g2) << kG1Sizes[i] << " blocks";
     EXPECT_EQ(counts.requests.hit_blocks, counts.g1_hit_blocks + counts.g2_hit_blocks);
   }
 }
 
 TEST_P(TwoTierCounts, StayWithDelaysAndPagesInLayers) {
-  const TieredReplayCounts counts = replayed(kSizes[0], LayoutKind::LayerSeparateBlockFirst, 7);
+  const TieredReplayCounts counts = replayed(kG1Sizes[0], LayoutKind::LayerSeparateBlockFirst, 7);
   EXPECT_EQ(counts.g1_hit_blocks, GetParam().hits[0].g1);
   EXPECT_EQ(counts.g2_hit_blocks, GetParam().hits[0].g2);
 }

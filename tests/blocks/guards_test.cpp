@@ -215,6 +215,7 @@ TEST(LifecyclePin, OutlivesTheManager) {  // logical.md 8.3
   manager.reset();
   EXPECT_EQ(pin->manager_id(), id);
   EXPECT_EQ(pin->hash(), test::hash(1));
+  EXPECT_EQ(pin->use_count(), 1u);
   EXPECT_TRUE(registry.is_registered(test::hash(1)));
 
   pin.reset();

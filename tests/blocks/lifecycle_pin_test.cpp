@@ -149,17 +149,5 @@ TEST(LifecyclePin, AssignedLetsGoOfItsOldBlock) {
   EXPECT_EQ(manager.metrics().inflight_immutable, 1);
 }
 
-TEST(LifecyclePin, OutlivesTheManager) {
-  std::optional<BlockManager<G1>> manager(test::manager());
-  const ManagerId id = manager->id();
-  const LifecyclePin pin = test::registered(*manager, test::hash(1)).pin();
-
-  manager.reset();
-
-  EXPECT_EQ(pin.manager_id(), id);
-  EXPECT_EQ(pin.hash(), test::hash(1));
-  EXPECT_EQ(pin.use_count(), 1u);
-}
-
 }  // namespace
 }  // namespace kvbm

@@ -17,7 +17,7 @@
 namespace kvbm {
 namespace {
 
-BlockManager<G1> manager_of(std::uint32_t blocks, std::uint32_t tokens_per_block = 4) {
+BlockManager<G1> manager_with(std::uint32_t blocks, std::uint32_t tokens_per_block = 4) {
   return test::manager({.blocks = blocks, .tokens_per_block = tokens_per_block});
 }
 
@@ -26,7 +26,7 @@ CompleteBlock<G1> complete(MutableBlock<G1> block, const TokenBlock& tokens) {
 }
 
 TEST(MutableBlock, DroppedGoesBackToTheResetPool) {  // logical.md 18.3 case 40
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   {
     std::vector<MutableBlock<G1>> blocks;
     for (int i = 0; i < 3; ++i) blocks.push_back(test::allocated_block(manager));
@@ -40,7 +40,7 @@ TEST(MutableBlock, DroppedGoesBackToTheResetPool) {  // logical.md 18.3 case 40
 }
 
 TEST(MutableBlock, TokensOfTheWrongSizeGiveTheGuardBack) {  // logical.md 18.3 case 41
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   MutableBlock<G1> block = test::allocated_block(manager);
   const BlockId id = block.id();
   {
@@ -58,7 +58,7 @@ TEST(MutableBlock, TokensOfTheWrongSizeGiveTheGuardBack) {  // logical.md 18.3 c
 }
 
 TEST(MutableBlock, RefusalsHoldTheirBlocks) {  // logical.md 18.3 case 42
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   std::vector<Result<CompleteBlock<G1>, Refused<MutableBlock<G1>, BlockSizeMismatch>>> refused;
   for (int i = 0; i < 3; ++i) {
     refused.push_back(test::allocated_block(manager).complete(test::token_block(8)));
@@ -72,7 +72,7 @@ TEST(MutableBlock, RefusalsHoldTheirBlocks) {  // logical.md 18.3 case 42
 }
 
 TEST(MutableBlock, TooFewTokensAreRefused) {  // logical.md 18.3 case 43
-  const auto manager = manager_of(10, 8);
+  const auto manager = manager_with(10, 8);
 
   const auto refused = test::allocated_block(manager).complete(test::token_block(4));
 
@@ -82,7 +82,7 @@ TEST(MutableBlock, TooFewTokensAreRefused) {  // logical.md 18.3 case 43
 }
 
 TEST(MutableBlock, CompleteTakesTheLineageOfTheTokens) {  // logical.md 18.3 case 44
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   const TokenBlock tokens({5, 6, 7, 8}, BlockPlace{.salt = 3, .parent = 77, .position = 2});
   MutableBlock<G1> block = test::allocated_block(manager);
   const BlockId id = block.id();
@@ -96,7 +96,7 @@ TEST(MutableBlock, CompleteTakesTheLineageOfTheTokens) {  // logical.md 18.3 cas
 }
 
 TEST(MutableBlock, StageTakesTheHashGiven) {  // logical.md 18.3 case 45
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
 
   const auto complete = test::allocated_block(manager).stage(test::hash(42), 4);
 
@@ -105,7 +105,7 @@ TEST(MutableBlock, StageTakesTheHashGiven) {  // logical.md 18.3 case 45
 }
 
 TEST(MutableBlock, StageOfTheWrongSizeGivesTheGuardBack) {  // logical.md 18.3 case 45
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   MutableBlock<G1> block = test::allocated_block(manager);
   const BlockId id = block.id();
 
@@ -118,7 +118,7 @@ TEST(MutableBlock, StageOfTheWrongSizeGivesTheGuardBack) {  // logical.md 18.3 c
 }
 
 TEST(CompleteBlock, DroppedGoesBackToTheResetPool) {  // logical.md 18.3 case 46
-  const auto manager = manager_of(16);
+  const auto manager = manager_with(16);
   {
     std::vector<CompleteBlock<G1>> blocks;
     for (Token i = 0; i < 16; ++i) {
@@ -138,7 +138,7 @@ TEST(CompleteBlock, DroppedGoesBackToTheResetPool) {  // logical.md 18.3 case 46
 }
 
 TEST(CompleteBlock, CannotBeFound) {  // logical.md 5.2
-  const auto manager = manager_of(4);
+  const auto manager = manager_with(4);
   const auto block = test::stage(test::allocated_block(manager), test::hash(1));
 
   EXPECT_FALSE(manager.match_block(test::hash(1)).has_value());
@@ -146,7 +146,7 @@ TEST(CompleteBlock, CannotBeFound) {  // logical.md 5.2
 }
 
 TEST(CompleteBlock, ResetTakesTheNameOff) {  // logical.md 18.3 case 47
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   CompleteBlock<G1> block = complete(test::allocated_block(manager), test::token_block(4));
   const BlockId id = block.id();
   EXPECT_EQ(manager.metrics().inflight_mutable, 0);
@@ -163,7 +163,7 @@ TEST(CompleteBlock, ResetTakesTheNameOff) {  // logical.md 18.3 case 47
 }
 
 TEST(CompleteBlock, TheSameTokensGiveTheSameHashAgain) {  // logical.md 18.3 case 48
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   CompleteBlock<G1> first = complete(test::allocated_block(manager), test::token_block(4));
   const SequenceHash hash = first.hash();
 
@@ -184,7 +184,7 @@ TEST(BlockSizeMismatch, NamesBothSizes) {  // logical.md 3, in place of 18.3 cas
 
 TEST(StagingProperty, EveryWrongSizeIsNamedExactly) {  // logical.md 18.3 case 51
   for (const std::uint32_t size : {1u, 4u, 16u, 64u}) {
-    const auto manager = manager_of(2, size);
+    const auto manager = manager_with(2, size);
     for (const std::uint32_t wrong : {1u, 2u, 8u, 16u, 32u}) {
       if (wrong == size) continue;
       MutableBlock<G1> block = test::allocated_block(manager);
@@ -204,7 +204,7 @@ TEST(StagingProperty, EveryWrongSizeIsNamedExactly) {  // logical.md 18.3 case 5
 
 TEST(StagingProperty, IdAndSizeSurviveAllTransitions) {  // logical.md 18.3 case 52
   for (const std::uint32_t size : {1u, 4u, 16u, 64u}) {
-    const auto manager = manager_of(3, size);
+    const auto manager = manager_with(3, size);
     for (Token first = 0; first < 1000; ++first) {
       const TokenBlock tokens = test::token_block(size, first);
       MutableBlock<G1> block = test::allocated_block(manager);
@@ -226,7 +226,7 @@ TEST(StagingProperty, IdAndSizeSurviveAllTransitions) {  // logical.md 18.3 case
 
 TEST(StagingProperty, EveryBlockSizeCanBeCompleted) {  // logical.md 18.3 case 53
   for (std::uint32_t size = 1; size <= 1024; size *= 2) {
-    const auto manager = manager_of(2, size);
+    const auto manager = manager_with(2, size);
 
     const auto complete = test::allocated_block(manager).complete(test::token_block(size));
 
@@ -236,7 +236,7 @@ TEST(StagingProperty, EveryBlockSizeCanBeCompleted) {  // logical.md 18.3 case 5
 }
 
 TEST(StagingProperty, TheSlotHasNoPartInTheHash) {  // logical.md 18.3 case 54
-  const auto manager = manager_of(2);
+  const auto manager = manager_with(2);
   std::mt19937_64 random(1);
   const auto token = [&random] { return static_cast<Token>(random()); };
   for (int round = 0; round < 100; ++round) {
@@ -250,7 +250,7 @@ TEST(StagingProperty, TheSlotHasNoPartInTheHash) {  // logical.md 18.3 case 54
 }
 
 TEST(StagingProperty, OtherTokensGiveOtherHashes) {  // logical.md 18.3 case 55
-  const auto manager = manager_of(1);
+  const auto manager = manager_with(1);
   std::set<SequenceHash> hashes;
   for (Token i = 0; i < 1000; ++i) {
     hashes.insert(complete(test::allocated_block(manager), test::token_block(4, 4 * i)).hash());
@@ -261,7 +261,7 @@ TEST(StagingProperty, OtherTokensGiveOtherHashes) {  // logical.md 18.3 case 55
 
 TEST(StagingProperty, ARefusedBlockCanStillBeCompleted) {  // logical.md 18.3 case 56
   for (std::uint32_t size = 1; size <= 1024; size *= 2) {
-    const auto manager = manager_of(2, size);
+    const auto manager = manager_with(2, size);
     auto refused = test::allocated_block(manager).complete(test::token_block(size + 1));
     ASSERT_FALSE(refused.has_value()) << size;
     MutableBlock<G1> recovered = std::move(refused.error().block);

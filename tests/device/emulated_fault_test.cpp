@@ -11,6 +11,7 @@
 #include "kvbm/device/stream_owner.hpp"
 #include "tests/support/kernel_gate.hpp"
 #include "tests/support/pinned_bytes.hpp"
+#include "tests/support/test_stream.hpp"
 
 namespace kvbm::test {
 namespace {
@@ -20,10 +21,6 @@ using Kind = DeviceError::Kind;
 
 std::shared_ptr<EmulatedDevice> device_with(DeviceFault fault, std::optional<std::uint64_t> seed = {}) {
   return EmulatedDevice::create({.memory_bytes = 1 << 20, .delay_seed = seed, .faults = {fault}});
-}
-
-Stream stream_of(const std::shared_ptr<EmulatedDevice>& device) {
-  return Stream(device, StreamPriority::Normal, "test");
 }
 
 KernelCall nothing() noexcept {

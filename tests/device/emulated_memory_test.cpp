@@ -9,13 +9,10 @@
 #include "src/host/device/live_memory.hpp"
 #include "tests/support/kernel_gate.hpp"
 #include "tests/support/pinned_bytes.hpp"
+#include "tests/support/test_stream.hpp"
 
 namespace kvbm::test {
 namespace {
-
-Stream stream_of(const std::shared_ptr<EmulatedDevice>& device) {
-  return Stream(device, StreamPriority::Normal, "test");
-}
 
 template <class Call>
 std::string text_of(Call call, DeviceError::Kind kind) {

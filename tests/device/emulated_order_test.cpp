@@ -10,6 +10,7 @@
 #include "tests/support/allocation_faults.hpp"
 #include "tests/support/kernel_gate.hpp"
 #include "tests/support/pinned_bytes.hpp"
+#include "tests/support/test_stream.hpp"
 
 namespace kvbm::test {
 namespace {
@@ -39,10 +40,6 @@ class Log {
   Mutex mutex_;
   std::vector<int> names_ KVBM_GUARDED_BY(mutex_);
 };
-
-Stream stream_of(const std::shared_ptr<EmulatedDevice>& device) {
-  return Stream(device, StreamPriority::Normal, "test");
-}
 
 TEST(EmulatedDevice, CopyReturnsBeforeBytesMove) {
   const auto device = EmulatedDevice::create();

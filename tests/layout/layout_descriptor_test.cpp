@@ -16,25 +16,25 @@ using Code = LayoutError::Code;
 using test::host_layout;
 using test::kEveryLayoutKind;
 
-constexpr LayoutConfig kConfig{.blocks = 3,
-                               .layers = 4,
-                               .outer = 2,
-                               .tokens = 5,
-                               .inner = 8,
-                               .heads = 2,
-                               .element_bytes = 4,
-                               .alignment = 32,
-                               .order = InnerOrder::Hnd};
+constexpr LayoutConfig kDescribed{.blocks = 3,
+                                  .layers = 4,
+                                  .outer = 2,
+                                  .tokens = 5,
+                                  .inner = 8,
+                                  .heads = 2,
+                                  .element_bytes = 4,
+                                  .alignment = 32,
+                                  .order = InnerOrder::Hnd};
 
 std::vector<std::byte> some_bytes() {
-  return to_bytes(describe(*host_layout(kConfig, LayoutKind::LayerSeparateBlockFirst)));
+  return to_bytes(describe(*host_layout(kDescribed, LayoutKind::LayerSeparateBlockFirst)));
 }
 
-Code refusal(const std::vector<std::byte>& bytes) { return parse_layout_descriptor(bytes).error().code; }
+Code refused_bytes(const std::vector<std::byte>& bytes) { return parse_layout_descriptor(bytes).error().code; }
 
 TEST(LayoutDescriptor, ReadsBackWhatItWrites) {
   for (LayoutKind kind : kEveryLayoutKind) {
-    const LayoutDescriptor descriptor = describe(*host_layout(kConfig, kind));
+    const LayoutDescriptor descriptor = describe(*host_layout(kDescribed, kind));
 
     const auto parsed = parse_layout_descriptor(to_bytes(descriptor));
 
@@ -56,7 +56,7 @@ TEST(LayoutDescriptor, KeepsEveryField) {
 
 TEST(LayoutDescriptor, ComputesTheAddressesOfItsLayout) {
   for (LayoutKind kind : kEveryLayoutKind) {
-    const auto layout = host_layout(kConfig, kind);
+    const auto layout = host_layout(kDescribed, kind);
     const LayoutDescriptor parsed = parse_layout_descriptor(to_bytes(describe(*layout))).value();
     for (BlockId block = 0; block < 3; ++block) {
       for (std::uint32_t layer = 0; layer < 4; ++layer) {
@@ -93,7 +93,7 @@ TEST(LayoutDescriptor, BytesBehindTheEndAreRefused) {
   std::vector<std::byte> bytes = some_bytes();
   bytes.push_back(std::byte{0});
 
-  EXPECT_EQ(refusal(bytes), Code::Malformed);
+  EXPECT_EQ(refused_bytes(bytes), Code::Malformed);
 }
 
 // No byte of the frame and the shape can turn into another without a refusal or another descriptor, and none crashes.
@@ -111,15 +111,15 @@ TEST(LayoutDescriptor, EveryOtherByteIsRefusedOrReadAsIs) {
 }
 
 TEST(LayoutDescriptor, AWrongShapeIsRefusedAsALayoutWouldBe) {
-  LayoutDescriptor descriptor = describe(*host_layout(kConfig, LayoutKind::LayerSeparateBlockFirst));
+  LayoutDescriptor descriptor = describe(*host_layout(kDescribed, LayoutKind::LayerSeparateBlockFirst));
   LayoutDescriptor zero = descriptor, few = descriptor, small = descriptor;
   zero.config.tokens = 0;
   few.regions.pop_back();
   --small.regions[1].bytes;
 
-  EXPECT_EQ(refusal(to_bytes(zero)), Code::DimensionZero);
-  EXPECT_EQ(refusal(to_bytes(few)), Code::RegionCountMismatch);
-  EXPECT_EQ(refusal(to_bytes(small)), Code::RegionTooSmall);
+  EXPECT_EQ(refused_bytes(to_bytes(zero)), Code::DimensionZero);
+  EXPECT_EQ(refused_bytes(to_bytes(few)), Code::RegionCountMismatch);
+  EXPECT_EQ(refused_bytes(to_bytes(small)), Code::RegionTooSmall);
 }
 
 }  // namespace

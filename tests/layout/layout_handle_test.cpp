@@ -22,13 +22,13 @@ TEST(LayoutHandle, HasWorkerThenLayoutThenZeros) {
   const auto bytes = to_bytes(kLargest);
 
   for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(bytes[i], i < 10 ? std::byte{0xFF} : std::byte{0}) << i;
-  EXPECT_EQ(to_bytes({1, 2})[0], std::byte{1});
-  EXPECT_EQ(to_bytes({1, 2})[8], std::byte{2});
+  EXPECT_EQ(to_bytes(LayoutHandle{1, 2})[0], std::byte{1});
+  EXPECT_EQ(to_bytes(LayoutHandle{1, 2})[8], std::byte{2});
 }
 
 TEST(LayoutHandle, ReservedBitsAreZero) {
   for (std::size_t i = 10; i < 16; ++i) {
-    auto bytes = to_bytes({1, 2});
+    auto bytes = to_bytes(LayoutHandle{1, 2});
     bytes[i] = std::byte{0x10};
     EXPECT_FALSE(parse_layout_handle(bytes)) << i;
   }

@@ -15,12 +15,12 @@ namespace {
 
 using test::kEveryLayoutKind;
 
-constexpr LayoutConfig kConfig{.blocks = 3, .layers = 4, .outer = 2, .tokens = 5, .inner = 7};
+constexpr LayoutConfig kOdd{.blocks = 3, .layers = 4, .outer = 2, .tokens = 5, .inner = 7};
 constexpr MemoryKind kEveryMemory[]{MemoryKind::System, MemoryKind::Pinned, MemoryKind::Device};
 
 class LayoutMemory : public testing::Test {
  protected:
-  std::shared_ptr<const BlockLayout> allocated(LayoutKind kind, MemoryKind memory, LayoutConfig config = kConfig) {
+  std::shared_ptr<const BlockLayout> allocated(LayoutKind kind, MemoryKind memory, LayoutConfig config = kOdd) {
     return allocate_layout(config, kind, memory, memory == MemoryKind::System ? nullptr : device_).value();
   }
 
@@ -33,8 +33,8 @@ TEST_F(LayoutMemory, IsOfTheKindAskedFor) {
       const auto layout = allocated(kind, memory);
       EXPECT_EQ(layout->kind(), kind);
       EXPECT_EQ(layout->memory_kind(), memory);
-      EXPECT_EQ(layout->regions().size(), test::region_count(kConfig, kind));
-      for (std::uint32_t layer = 0; layer < kConfig.layers; ++layer) {
+      EXPECT_EQ(layout->regions().size(), test::region_count(kOdd, kind));
+      for (std::uint32_t layer = 0; layer < kOdd.layers; ++layer) {
         EXPECT_EQ(layout->device_view().cell(2, layer, 1), layout->cell(2, layer, 1).value());
       }
     }
@@ -44,8 +44,8 @@ TEST_F(LayoutMemory, IsOfTheKindAskedFor) {
 TEST_F(LayoutMemory, LayersBeginOnTheAlignmentAndFollowOneAnother) {
   for (MemoryKind memory : kEveryMemory) {
     const auto layout = allocated(LayoutKind::LayerSeparateBlockFirst, memory);
-    const std::size_t bytes = kConfig.blocks * kConfig.block_bytes() / kConfig.layers;  // 420: no multiple of 512
-    for (std::size_t layer = 0; layer < kConfig.layers; ++layer) {
+    const std::size_t bytes = kOdd.blocks * kOdd.block_bytes() / kOdd.layers;  // 420: no multiple of 512
+    for (std::size_t layer = 0; layer < kOdd.layers; ++layer) {
       const Region& region = layout->regions()[layer].region();
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(region.address) % kLayerAlignment, 0u);
       EXPECT_EQ(region.bytes, bytes);
@@ -56,7 +56,7 @@ TEST_F(LayoutMemory, LayersBeginOnTheAlignmentAndFollowOneAnother) {
 
 // Larger than what any allocator aligns to by itself.
 TEST_F(LayoutMemory, ALargeAlignmentIsKept) {
-  LayoutConfig config = kConfig;
+  LayoutConfig config = kOdd;
   config.tokens = 1024;
   config.inner = 64;
   config.alignment = std::size_t{1} << 17;
@@ -79,7 +79,7 @@ TEST_F(LayoutMemory, GoesWithTheLayout) {
 }
 
 TEST_F(LayoutMemory, NoBlockLiesInTwoRegistrations) {
-  LayoutConfig config = kConfig;  // blocks of 6 pages and a half
+  LayoutConfig config = kOdd;  // blocks of 6 pages and a half
   config.blocks = 16;
   config.tokens = 16;
   config.inner = 52;
@@ -102,13 +102,13 @@ TEST_F(LayoutMemory, NoBlockLiesInTwoRegistrations) {
 
 TEST_F(LayoutMemory, PinnedAndDeviceMemoryNeedTheDevice) {
   for (MemoryKind memory : {MemoryKind::Pinned, MemoryKind::Device}) {
-    EXPECT_EQ(allocate_layout(kConfig, LayoutKind::FullyContiguous, memory, nullptr).error().code,
+    EXPECT_EQ(allocate_layout(kOdd, LayoutKind::FullyContiguous, memory, nullptr).error().code,
               LayoutError::Code::NoDevice);
   }
 }
 
 TEST_F(LayoutMemory, ABadShapeAllocatesNothing) {
-  LayoutConfig config = kConfig;
+  LayoutConfig config = kOdd;
   config.outer = 3;
 
   EXPECT_EQ(allocate_layout(config, LayoutKind::FullyContiguous, MemoryKind::Device, device_).error().code,
@@ -132,7 +132,7 @@ TEST_F(LayoutMemory, AFailedAllocationLeavesNothingBehind) {
     device->add_fault({FaultKind::Allocation, n});
 
     EXPECT_THROW(
-        static_cast<void>(allocate_layout(kConfig, LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, device)),
+        static_cast<void>(allocate_layout(kOdd, LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, device)),
         DeviceError);
 
     EXPECT_EQ(device->device_bytes(), 0u);

@@ -15,16 +15,16 @@ namespace {
 
 using test::kEveryLayoutKind;
 
-constexpr LayoutConfig kConfig{.blocks = 3, .layers = 4, .outer = 2, .tokens = 4, .inner = 8};
+constexpr LayoutConfig kSmall{.blocks = 3, .layers = 4, .outer = 2, .tokens = 4, .inner = 8};
 
 // Memory of the emulated device is host memory, so that tests can look into tables.
 class LayoutOnDevice : public testing::Test {
  protected:
   std::vector<Memory> regions(LayoutKind kind) {
     std::vector<Memory> made;
-    const std::size_t count = test::region_count(kConfig, kind);
+    const std::size_t count = test::region_count(kSmall, kind);
     for (std::size_t i = 0; i < count; ++i) {
-      made.push_back(allocate_device(device_, kConfig.blocks * kConfig.block_bytes() / count));
+      made.push_back(allocate_device(device_, kSmall.blocks * kSmall.block_bytes() / count));
     }
     return made;
   }
@@ -34,8 +34,8 @@ class LayoutOnDevice : public testing::Test {
 
 TEST_F(LayoutOnDevice, KernelsFindTheSameCells) {
   for (LayoutKind kind : kEveryLayoutKind) {
-    const auto layout = BlockLayout::create(kConfig, kind, regions(kind), device_).value();
-    for (std::uint32_t layer = 0; layer < kConfig.layers; ++layer) {
+    const auto layout = BlockLayout::create(kSmall, kind, regions(kind), device_).value();
+    for (std::uint32_t layer = 0; layer < kSmall.layers; ++layer) {
       EXPECT_EQ(layout->device_view().cell(2, layer, 1), layout->cell(2, layer, 1).value());
     }
   }
@@ -46,9 +46,9 @@ TEST_F(LayoutOnDevice, TheTableOfBasesLiesOnTheDeviceAsLongAsTheLayout) {
     std::vector<Memory> memory = regions(kind);
     const std::uint64_t before = device_->device_bytes();
     {
-      const auto layout = BlockLayout::create(kConfig, kind, memory, device_).value();
+      const auto layout = BlockLayout::create(kSmall, kind, memory, device_).value();
       EXPECT_NE(layout->device_view().layer_bases, layout->host_view().layer_bases);
-      EXPECT_GE(device_->device_bytes(), before + kConfig.layers * sizeof(void*));
+      EXPECT_GE(device_->device_bytes(), before + kSmall.layers * sizeof(void*));
       EXPECT_EQ(device_->pinned_bytes(), 0u);
     }
     EXPECT_EQ(device_->device_bytes(), before);
@@ -59,7 +59,7 @@ TEST_F(LayoutOnDevice, AFullyContiguousLayoutNeedsNoTable) {
   std::vector<Memory> memory = regions(LayoutKind::FullyContiguous);
   const std::uint64_t before = device_->device_bytes();
 
-  const auto layout = BlockLayout::create(kConfig, LayoutKind::FullyContiguous, memory, device_).value();
+  const auto layout = BlockLayout::create(kSmall, LayoutKind::FullyContiguous, memory, device_).value();
 
   EXPECT_EQ(device_->device_bytes(), before);
   EXPECT_EQ(layout->device_view().layer_bases, nullptr);
@@ -68,7 +68,7 @@ TEST_F(LayoutOnDevice, AFullyContiguousLayoutNeedsNoTable) {
 TEST_F(LayoutOnDevice, MemoryOfAnotherDeviceIsRefused) {
   const Memory foreign = test::host_memory(1 << 20, 0, MemoryKind::Device, device_->capabilities().ordinal + 1);
 
-  const auto layout = BlockLayout::create(kConfig, LayoutKind::FullyContiguous, {foreign}, device_);
+  const auto layout = BlockLayout::create(kSmall, LayoutKind::FullyContiguous, {foreign}, device_);
 
   ASSERT_FALSE(layout);
   EXPECT_EQ(layout.error().code, LayoutError::Code::MixedMemoryKinds);
@@ -83,7 +83,7 @@ TEST_F(LayoutOnDevice, AFailedTableLeavesNothingBehind) {
     const DeviceCallCounts calls = device->call_counts();
     device->add_fault({fault, (fault == FaultKind::Copy ? calls.copies : calls.allocations) + 1});
 
-    EXPECT_THROW(static_cast<void>(BlockLayout::create(kConfig, LayoutKind::LayerSeparateBlockFirst, memory, device)),
+    EXPECT_THROW(static_cast<void>(BlockLayout::create(kSmall, LayoutKind::LayerSeparateBlockFirst, memory, device)),
                  DeviceError);
 
     EXPECT_EQ(device->device_bytes(), before);
@@ -93,7 +93,7 @@ TEST_F(LayoutOnDevice, AFailedTableLeavesNothingBehind) {
 
 TEST_F(LayoutOnDevice, KeepsTheDevice) {
   const std::weak_ptr<Device> device = device_;
-  auto layout = BlockLayout::create(kConfig, LayoutKind::LayerSeparateBlockFirst,
+  auto layout = BlockLayout::create(kSmall, LayoutKind::LayerSeparateBlockFirst,
                                     regions(LayoutKind::LayerSeparateBlockFirst), device_)
                     .value();
 

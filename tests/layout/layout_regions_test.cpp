@@ -15,16 +15,16 @@ using test::host_memory;
 using test::host_regions;
 using test::kEveryLayoutKind;
 
-constexpr LayoutConfig kConfig{.blocks = 3, .layers = 4, .outer = 2, .tokens = 4, .inner = 8, .alignment = 64};
+constexpr LayoutConfig kPadded{.blocks = 3, .layers = 4, .outer = 2, .tokens = 4, .inner = 8, .alignment = 64};
 constexpr LayoutKind kLayerSeparate[]{LayoutKind::LayerSeparateBlockFirst, LayoutKind::LayerSeparateOuterFirst};
 
 auto made_of(LayoutKind kind, std::vector<Memory> regions) {
-  return BlockLayout::create(kConfig, kind, std::move(regions), nullptr);
+  return BlockLayout::create(kPadded, kind, std::move(regions), nullptr);
 }
 
 TEST(LayoutRegions, OneByteShortIsTooSmall) {
   for (LayoutKind kind : kEveryLayoutKind) {
-    std::vector<Memory> regions = host_regions(kConfig, kind);
+    std::vector<Memory> regions = host_regions(kPadded, kind);
     const std::size_t needed = regions.back().bytes();
     EXPECT_TRUE(made_of(kind, regions));
     regions.back() = host_memory(needed - 1);
@@ -45,7 +45,7 @@ TEST(LayoutRegions, NoRegionIsRefused) {
 }
 
 TEST(LayoutRegions, FullyContiguousTakesOneRegion) {
-  const Memory region = host_regions(kConfig, LayoutKind::FullyContiguous)[0];
+  const Memory region = host_regions(kPadded, LayoutKind::FullyContiguous)[0];
 
   const auto layout = made_of(LayoutKind::FullyContiguous, {region, region});
 
@@ -56,10 +56,10 @@ TEST(LayoutRegions, FullyContiguousTakesOneRegion) {
 
 TEST(LayoutRegions, LayerSeparateTakesOneRegionPerLayer) {
   for (LayoutKind kind : kLayerSeparate) {
-    std::vector<Memory> fewer = host_regions(kConfig, kind);
+    std::vector<Memory> fewer = host_regions(kPadded, kind);
     std::vector<Memory> more = fewer;
     fewer.pop_back();
-    more.push_back(host_regions(kConfig, kind)[0]);
+    more.push_back(host_regions(kPadded, kind)[0]);
 
     EXPECT_EQ(made_of(kind, fewer).error().text, "regions: needed 4, got 3");
     EXPECT_EQ(made_of(kind, more).error().text, "regions: needed 4, got 5");
@@ -68,7 +68,7 @@ TEST(LayoutRegions, LayerSeparateTakesOneRegionPerLayer) {
 
 TEST(LayoutRegions, KindsOfMemoryAreNotMixed) {
   for (LayoutKind kind : kLayerSeparate) {
-    std::vector<Memory> regions = host_regions(kConfig, kind);
+    std::vector<Memory> regions = host_regions(kPadded, kind);
     const std::size_t bytes = regions[2].bytes();
 
     regions[2] = host_memory(bytes, 0, MemoryKind::Pinned);
@@ -96,9 +96,9 @@ TEST(LayoutRegions, PinnedAndDeviceMemoryNeedTheDevice) {
 
 TEST(LayoutRegions, BasesLieOnTheAlignment) {
   for (LayoutKind kind : kEveryLayoutKind) {
-    EXPECT_TRUE(made_of(kind, host_regions(kConfig, kind, 64)));
+    EXPECT_TRUE(made_of(kind, host_regions(kPadded, kind, 64)));
 
-    const auto layout = made_of(kind, host_regions(kConfig, kind, 32));
+    const auto layout = made_of(kind, host_regions(kPadded, kind, 32));
 
     ASSERT_FALSE(layout);
     EXPECT_EQ(layout.error().code, Code::Misaligned);
@@ -107,7 +107,7 @@ TEST(LayoutRegions, BasesLieOnTheAlignment) {
 }
 
 TEST(LayoutRegions, LayersDoNotOverlap) {
-  const std::size_t bytes = kConfig.blocks * kConfig.block_bytes() / kConfig.layers;
+  const std::size_t bytes = kPadded.blocks * kPadded.block_bytes() / kPadded.layers;
   for (std::size_t overlap : {std::size_t{0}, std::size_t{64}, bytes}) {
     const Memory whole = host_memory(8 * bytes);
     std::vector<Memory> regions;
@@ -126,7 +126,7 @@ TEST(LayoutRegions, LayersDoNotOverlap) {
 }
 
 TEST(LayoutRegions, ABadShapeIsRefusedBeforeItsRegions) {
-  LayoutConfig config = kConfig;
+  LayoutConfig config = kPadded;
   config.layers = 0;
 
   EXPECT_EQ(BlockLayout::create(config, LayoutKind::LayerSeparateBlockFirst, {}, nullptr).error().code,

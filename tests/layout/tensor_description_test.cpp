@@ -21,7 +21,7 @@ TensorDescription shaped(std::vector<std::uint64_t> shape, std::vector<std::int6
   return {.address = &somewhere, .shape = std::move(shape), .strides = std::move(strides)};
 }
 
-LayoutError refusal(const std::vector<TensorDescription>& tensors) { return regions_of(tensors).error(); }
+LayoutError refused_tensors(const std::vector<TensorDescription>& tensors) { return regions_of(tensors).error(); }
 
 TEST(TensorDescription, CountsItsElements) {
   EXPECT_EQ(shaped({}, {}).elements(), 1u);
@@ -64,32 +64,32 @@ TEST(TensorRegions, AreTheBytesOfTheTensorsAndKeepTheirOwners) {
   EXPECT_EQ(owner.use_count(), 2);
 }
 
-TEST(TensorRegions, NeedOneTensor) { EXPECT_EQ(refusal({}).code, Code::NoRegion); }
+TEST(TensorRegions, NeedOneTensor) { EXPECT_EQ(refused_tensors({}).code, Code::NoRegion); }
 
 TEST(TensorRegions, AreDeviceMemory) {
   const TensorDescription good = shaped({4}, {1});
   TensorDescription host = good;
   host.kind = MemoryKind::System;
 
-  EXPECT_EQ(refusal({good, host}).code, Code::NotDeviceMemory);
-  EXPECT_EQ(refusal({good, host}).text, "tensor 1 is not device memory");
+  EXPECT_EQ(refused_tensors({good, host}).code, Code::NotDeviceMemory);
+  EXPECT_EQ(refused_tensors({good, host}).text, "tensor 1 is not device memory");
 }
 
 TEST(TensorRegions, AreOfOneDevice) {
   TensorDescription other = shaped({4}, {1});
   other.device = 1;
 
-  const LayoutError error = refusal({shaped({4}, {1}), other});
+  const LayoutError error = refused_tensors({shaped({4}, {1}), other});
   EXPECT_EQ(error.code, Code::MixedMemoryKinds);
   EXPECT_EQ(error.text, "tensor 1 is on device 1, tensor 0 on device 0");
 }
 
-TEST(TensorRegions, AreContiguous) { EXPECT_EQ(refusal({shaped({4, 2}, {3, 1})}).code, Code::NotContiguous); }
+TEST(TensorRegions, AreContiguous) { EXPECT_EQ(refused_tensors({shaped({4, 2}, {3, 1})}).code, Code::NotContiguous); }
 
 TEST(TensorRegions, HaveBytesThatCanBeCounted) {
   constexpr std::uint64_t kHalf = std::uint64_t{1} << 63;
-  EXPECT_EQ(refusal({shaped({kHalf}, {1})}).code, Code::SizeOverflow);  // of 2 bytes each
-  EXPECT_EQ(refusal({shaped({0}, {1})}).code, Code::RegionTooSmall);
+  EXPECT_EQ(refused_tensors({shaped({kHalf}, {1})}).code, Code::SizeOverflow);  // of 2 bytes each
+  EXPECT_EQ(refused_tensors({shaped({0}, {1})}).code, Code::RegionTooSmall);
 }
 
 TEST(TensorRegions, MakeALayout) {

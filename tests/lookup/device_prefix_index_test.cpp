@@ -12,7 +12,7 @@
 namespace kvbm {
 namespace {
 
-constexpr std::uint64_t kSeed = 31;
+constexpr std::uint64_t kIndexSeed = 31;
 
 struct Kind {
   const char* name;
@@ -26,7 +26,7 @@ class DevicePrefixIndexTest : public testing::TestWithParam<Kind> {
   std::shared_ptr<EmulatedDevice> device_ = EmulatedDevice::create({.delay_seed = GetParam().delay_seed});
   BlockManager<G1> manager_ = test::manager<G1>({.blocks = 2000, .tokens_per_block = 4, .change_log = 512});
   BlockManager<G2> lower_ = test::manager<G2>({.blocks = 2000, .tokens_per_block = 4, .change_log = 4096});
-  std::mt19937_64 random_{kSeed};
+  std::mt19937_64 random_{kIndexSeed};
 
   /// Requests of all lengths, some there for a part.
   void ask(std::vector<std::uint32_t>& offsets, std::vector<SequenceHash>& hashes, std::size_t requests) {
@@ -71,7 +71,7 @@ TEST_P(DevicePrefixIndexTest, AnswersAsTheHostDoesHoweverTheTableChanges) {
     index.look_up(offsets, hashes, answers);
     index.host_index().look_up(offsets, hashes, expected);
 
-    ASSERT_EQ(answers.prefixes, expected.prefixes) << "seed " << kSeed << ", round " << round;
+    ASSERT_EQ(answers.prefixes, expected.prefixes) << "seed " << kIndexSeed << ", round " << round;
     for (std::size_t request = 0; request + 1 < offsets.size(); ++request) {
       for (std::uint32_t i = 0; i < answers.prefixes[request]; ++i) {
         ASSERT_EQ(answers.hints[offsets[request] + i], expected.hints[offsets[request] + i]);

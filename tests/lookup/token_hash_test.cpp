@@ -11,10 +11,10 @@
 namespace kvbm {
 namespace {
 
-constexpr std::uint64_t kSeed = 99;
+constexpr std::uint64_t kHashSeed = 99;
 
 std::vector<Token> random_tokens(std::size_t count) {
-  std::mt19937 random(kSeed);
+  std::mt19937 random(kHashSeed);
   std::vector<Token> tokens(count);
   for (Token& token : tokens) token = static_cast<Token>(random());
   return tokens;

@@ -17,7 +17,7 @@
 namespace kvbm {
 namespace {
 
-BlockManager<G1> manager_of(std::uint32_t blocks) { return test::manager({.blocks = blocks, .tokens_per_block = 4}); }
+BlockManager<G1> manager_with(std::uint32_t blocks) { return test::manager({.blocks = blocks, .tokens_per_block = 4}); }
 
 std::vector<BlockId> counting(BlockId first, std::size_t count) {
   std::vector<BlockId> ids(count);
@@ -26,7 +26,7 @@ std::vector<BlockId> counting(BlockId first, std::size_t count) {
 }
 
 TEST(Allocation, OneBlockLeavesThePoolAndComesBack) {  // logical.md 18.2 case 23
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   {
     const auto run = test::allocated(manager, 1);
     EXPECT_EQ(manager.available_blocks(), 9u);
@@ -44,8 +44,8 @@ TEST(Allocation, OneBlockLeavesThePoolAndComesBack) {  // logical.md 18.2 case 2
 }
 
 TEST(Allocation, ASingleBlockCountsLikeARunOfOne) {  // logical.md 18.2 case 23
-  const auto by_run = manager_of(10);
-  const auto by_block = manager_of(10);
+  const auto by_run = manager_with(10);
+  const auto by_block = manager_with(10);
   const auto run = test::allocated(by_run, 1);
   const auto block = test::allocated_block(by_block);
 
@@ -55,7 +55,7 @@ TEST(Allocation, ASingleBlockCountsLikeARunOfOne) {  // logical.md 18.2 case 23
 }
 
 TEST(Allocation, BlocksAreDistinct) {  // logical.md 18.2 case 24
-  const auto manager = manager_of(20);
+  const auto manager = manager_with(20);
   {
     auto ids = test::ids_of(test::allocated(manager, 5));
     std::sort(ids.begin(), ids.end());
@@ -67,7 +67,7 @@ TEST(Allocation, BlocksAreDistinct) {  // logical.md 18.2 case 24
 }
 
 TEST(Allocation, TheWholePoolCanBeTakenAndNoMore) {  // logical.md 18.2 case 25
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   const auto run = manager.allocate(10);
 
   ASSERT_TRUE(run.has_value());
@@ -77,7 +77,7 @@ TEST(Allocation, TheWholePoolCanBeTakenAndNoMore) {  // logical.md 18.2 case 25
 }
 
 TEST(Allocation, TooManyBlocksAreRefusedWithoutATrace) {  // logical.md 18.2 case 26
-  const auto manager = manager_of(5);
+  const auto manager = manager_with(5);
   const PoolMetrics before = manager.metrics();
 
   EXPECT_FALSE(manager.allocate(10).has_value());
@@ -89,7 +89,7 @@ TEST(Allocation, TooManyBlocksAreRefusedWithoutATrace) {  // logical.md 18.2 cas
 }
 
 TEST(Allocation, NoBlocksAreAlwaysAvailable) {  // logical.md 18.2 case 27
-  const auto manager = manager_of(2);
+  const auto manager = manager_with(2);
   const auto held = test::allocated(manager, 2);
   const PoolMetrics before = manager.metrics();
 
@@ -105,7 +105,7 @@ TEST(Allocation, NoBlocksAreAlwaysAvailable) {  // logical.md 18.2 case 27
 }
 
 TEST(Allocation, SeveralRunsShareThePool) {  // logical.md 18.2 case 28
-  const auto manager = manager_of(10);
+  const auto manager = manager_with(10);
   std::vector<BlockRun<MutableBlock<G1>>> runs;
   const std::uint32_t left[] = {7, 3, 0};
   for (std::size_t i = 0; i < 3; ++i) {
@@ -123,11 +123,11 @@ TEST(Allocation, SeveralRunsShareThePool) {  // logical.md 18.2 case 28
 }
 
 TEST(Allocation, AFreshPoolCountsUp) {  // logical.md 18.2 case 29
-  EXPECT_EQ(test::allocation_order(manager_of(100)), counting(0, 100));
+  EXPECT_EQ(test::allocation_order(manager_with(100)), counting(0, 100));
 }
 
 TEST(Allocation, BlocksGivenBackFirstAreTakenFirst) {  // logical.md 18.2 case 30
-  const auto manager = manager_of(5);
+  const auto manager = manager_with(5);
   std::optional a = test::allocated_block(manager);
   std::optional b = test::allocated_block(manager);
   b.reset();
@@ -137,7 +137,7 @@ TEST(Allocation, BlocksGivenBackFirstAreTakenFirst) {  // logical.md 18.2 case 3
 }
 
 TEST(Allocation, ARefusalLeavesTheOrderAlone) {  // logical.md 18.2 case 31
-  const auto manager = manager_of(5);
+  const auto manager = manager_with(5);
   { const auto turned = test::allocated(manager, 2); }
   EXPECT_FALSE(manager.allocate(6).has_value());
 
@@ -145,7 +145,7 @@ TEST(Allocation, ARefusalLeavesTheOrderAlone) {  // logical.md 18.2 case 31
 }
 
 TEST(Allocation, ARefusalLeavesIdleBlocksInOrderToo) {  // logical.md 18.2 case 31
-  const auto manager = manager_of(5);
+  const auto manager = manager_with(5);
   const auto hashes = test::roots(0, 3);
   test::make_idle(manager, hashes);
   EXPECT_FALSE(manager.allocate(6).has_value());
@@ -158,7 +158,7 @@ TEST(Allocation, ARefusalLeavesIdleBlocksInOrderToo) {  // logical.md 18.2 case 
 }
 
 TEST(Allocation, ResetBlocksAreTakenBeforeVictims) {  // logical.md 18.2 case 32
-  const auto manager = manager_of(6);
+  const auto manager = manager_with(6);
   const auto hashes = test::roots(0, 3);
   test::make_idle(manager, hashes);
 
@@ -174,7 +174,7 @@ TEST(Allocation, ResetBlocksAreTakenBeforeVictims) {  // logical.md 18.2 case 32
 }
 
 TEST(Allocation, AVictimCannotBeFoundAnyMore) {  // logical.md 18.2 case 32
-  const auto manager = manager_of(6);
+  const auto manager = manager_with(6);
   const auto hashes = test::roots(0, 3);
   test::make_idle(manager, hashes);
 
@@ -186,7 +186,7 @@ TEST(Allocation, AVictimCannotBeFoundAnyMore) {  // logical.md 18.2 case 32
 }
 
 TEST(Allocation, TheReportHasTheOrderOfTheBlocks) {  // logical.md 18.2 case 33
-  const auto manager = manager_of(3);
+  const auto manager = manager_with(3);
   const auto hashes = test::roots(0, 3);
   std::vector<ImmutableBlock<G1>> blocks = test::registered(manager, hashes).into_blocks();
   std::swap(blocks[0], blocks[2]);  // so that the order is not that of the ids
@@ -200,7 +200,7 @@ TEST(Allocation, TheReportHasTheOrderOfTheBlocks) {  // logical.md 18.2 case 33
 }
 
 TEST(Allocation, ResetBlocksReportNothing) {  // logical.md 18.2 case 34
-  const auto manager = manager_of(6);
+  const auto manager = manager_with(6);
   test::make_idle(manager, test::roots(0, 2));
 
   const auto allocation = manager.allocate_with_evictions(4);
@@ -211,7 +211,7 @@ TEST(Allocation, ResetBlocksReportNothing) {  // logical.md 18.2 case 34
 
 TEST(Allocation, ThreadsThatWantTheWholePoolGetItOrNothing) {  // logical.md 18.2 case 35
   constexpr std::uint32_t kThreads = 8, kBlocks = 16;
-  const auto manager = manager_of(kBlocks);
+  const auto manager = manager_with(kBlocks);
   std::atomic<std::uint32_t> succeeded{0}, granted{0};
   {
     std::barrier gate(kThreads);
@@ -236,7 +236,7 @@ TEST(Allocation, ThreadsThatWantTheWholePoolGetItOrNothing) {  // logical.md 18.
 }
 
 TEST(Allocation, WorksAgainAfterExhaustion) {  // logical.md 18.2 case 36
-  const auto manager = manager_of(3);
+  const auto manager = manager_with(3);
   std::optional two = test::allocated(manager, 2);
   const auto one = test::allocated(manager, 1);
   EXPECT_FALSE(manager.allocate(1).has_value());

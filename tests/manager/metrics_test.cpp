@@ -16,9 +16,9 @@
 namespace kvbm {
 namespace {
 
-class FakeSource final : public MetricsSource {
+class LabelledSource final : public MetricsSource {
  public:
-  explicit FakeSource(std::string label) : label_(std::move(label)) {}
+  explicit LabelledSource(std::string label) : label_(std::move(label)) {}
   [[nodiscard]] std::string label() const override { return label_; }
   [[nodiscard]] PoolMetrics snapshot() const override { return metrics; }
 
@@ -28,7 +28,7 @@ class FakeSource final : public MetricsSource {
   std::string label_;
 };
 
-std::shared_ptr<FakeSource> source(std::string label) { return std::make_shared<FakeSource>(std::move(label)); }
+std::shared_ptr<LabelledSource> source(std::string label) { return std::make_shared<LabelledSource>(std::move(label)); }
 
 double value(const std::vector<MetricFamily>& families, std::string_view name, std::size_t metric = 0) {
   for (const MetricFamily& family : families) {

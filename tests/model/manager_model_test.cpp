@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "tests/model/store_model.hpp"
+#include "tests/support/environment.hpp"
 #include "tests/support/managers.hpp"
 
 namespace kvbm::test {
@@ -47,11 +48,6 @@ std::vector<Case> cases() {
     }
   }
   return all;
-}
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
 /// One manager, its model, and everything that is held of them.

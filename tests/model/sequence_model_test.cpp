@@ -15,6 +15,7 @@
 
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/sequence/schedulable_sequence.hpp"
+#include "tests/support/environment.hpp"
 #include "tests/support/managers.hpp"
 
 namespace kvbm::test {
@@ -23,11 +24,6 @@ namespace {
 using Step = SequenceModel::Step;
 
 constexpr std::uint32_t kBlockSize = 4;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 struct Tally {
   std::size_t matched = 0, preempted = 0, forked = 0, rejected_drafts = 0, refused = 0, copied = 0;

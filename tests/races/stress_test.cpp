@@ -22,6 +22,7 @@
 #include "kvbm/registry/frequency_sketch.hpp"
 #include "src/host/base/test_points.hpp"
 #include "tests/support/blocks.hpp"
+#include "tests/support/environment.hpp"
 #include "tests/support/managers.hpp"
 
 namespace kvbm {
@@ -31,11 +32,6 @@ constexpr std::uint32_t kBlocks = 48;
 constexpr std::uint32_t kThreads = 4;
 constexpr std::uint32_t kChains = 16;
 constexpr std::uint32_t kChainLength = 6;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 /// The bytes of one block, plain memory on purpose.
 struct Page {

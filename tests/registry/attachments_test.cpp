@@ -25,7 +25,7 @@ struct Name {
 };
 
 template <class Tier = G1>
-BlockManager<Tier> manager_of(const BlockRegistry& registry, std::uint32_t blocks = 4, bool reset_on_release = false) {
+BlockManager<Tier> manager_with(const BlockRegistry& registry, std::uint32_t blocks = 4, bool reset_on_release = false) {
   return test::manager<Tier>(
       {.blocks = blocks, .tokens_per_block = 4, .registry = registry, .reset_on_release = reset_on_release});
 }
@@ -219,7 +219,7 @@ TEST(Attachments, SayHowATypeWasAttachedBefore) {  // logical.md 18.13 case 166
 
 TEST(Attachments, MayBeSeenByACallerThatUsesTheManager) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   const auto block = test::registered(manager, test::hash(1));
   const Registration registration = block.registration();
   ASSERT_TRUE(registration.attach(1));
@@ -258,7 +258,7 @@ TEST(Attachments, ThatAreRefusedDieWithNoLockHeld) {
 
 TEST(AttachmentLife, GoesOnOverEvictionWhileAHandleLives) {  // logical.md 18.13 case 170
   const BlockRegistry registry;
-  const auto manager = manager_of(registry, 1);
+  const auto manager = manager_with(registry, 1);
   std::optional<Registration> handle(test::registered(manager, test::hash(1)).registration());
   const Witness witness(*handle);
 
@@ -283,7 +283,7 @@ TEST(AttachmentLife, EndsWithTheRegistration) {  // logical.md 18.13 case 170
 
 TEST(AttachmentLife, EndsWithTheEvictionByARun) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   const Witness witness(test::registered(manager, test::hash(1)).registration());
   EXPECT_TRUE(witness.alive());
 
@@ -294,7 +294,7 @@ TEST(AttachmentLife, EndsWithTheEvictionByARun) {
 
 TEST(AttachmentLife, EndsWithTheEvictionForOneBlock) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry, 1);
+  const auto manager = manager_with(registry, 1);
   const Witness witness(test::registered(manager, test::hash(1)).registration());
 
   (void)manager.allocate_block();
@@ -304,7 +304,7 @@ TEST(AttachmentLife, EndsWithTheEvictionForOneBlock) {
 
 TEST(AttachmentLife, EndsWithTheEvictionThatIsReported) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   const Witness witness(test::registered(manager, test::hash(1)).registration());
 
   const auto allocation = manager.allocate_with_evictions(4);
@@ -316,7 +316,7 @@ TEST(AttachmentLife, EndsWithTheEvictionThatIsReported) {
 
 TEST(AttachmentLife, EndsWithTheResetOfASingleGuard) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   std::optional<ImmutableBlock<G1>> block(test::registered(manager, test::hash(1)));
   const Witness witness(block->registration());
   block->set_evict_on_reset(true);
@@ -330,7 +330,7 @@ TEST(AttachmentLife, EndsWithTheResetOfASingleGuard) {
 TEST(AttachmentLife, EndsWithTheResetOfARunHoweverLong) {
   constexpr std::uint32_t kBlocks = 200;
   const BlockRegistry registry;
-  const auto manager = manager_of(registry, kBlocks, true);
+  const auto manager = manager_with(registry, kBlocks, true);
   std::vector<Witness> witnesses;
   {
     const auto run = test::registered(manager, test::chain(1, kBlocks));
@@ -343,7 +343,7 @@ TEST(AttachmentLife, EndsWithTheResetOfARunHoweverLong) {
 
 TEST(AttachmentLife, GoesOnWhenADuplicateEnds) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   const auto primary = test::registered(manager, test::hash(1));
   const Witness witness(primary.registration());
 
@@ -354,7 +354,7 @@ TEST(AttachmentLife, GoesOnWhenADuplicateEnds) {
 
 TEST(AttachmentLife, EndsWithADuplicateThatTakesItsPrimaryAlong) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   std::optional<ImmutableBlock<G1>> primary(test::registered(manager, test::hash(1)));
   std::optional<ImmutableBlock<G1>> duplicate(test::registered(manager, test::hash(1)));
   primary->set_evict_on_reset(true);
@@ -370,7 +370,7 @@ TEST(AttachmentLife, EndsWithADuplicateThatTakesItsPrimaryAlong) {
 TEST(AttachmentLife, EndsWithTheDrainingOfThePoolHoweverLarge) {
   constexpr std::uint32_t kBlocks = 200;
   const BlockRegistry registry;
-  const auto manager = manager_of(registry, kBlocks);
+  const auto manager = manager_with(registry, kBlocks);
   std::vector<Witness> witnesses;
   for (const SequenceHash& hash : test::chain(1, kBlocks)) {
     witnesses.emplace_back(test::registered(manager, hash).registration());
@@ -384,7 +384,7 @@ TEST(AttachmentLife, EndsWithTheDrainingOfThePoolHoweverLarge) {
 
 TEST(AttachmentLife, EndsWithTheWeakBlockThatOutlivedTheBlock) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry, 1);
+  const auto manager = manager_with(registry, 1);
   std::optional<ImmutableBlock<G1>> block(test::registered(manager, test::hash(1)));
   const Witness witness(block->registration());
   std::optional<WeakBlock<G1>> weak(block->downgrade());
@@ -402,7 +402,7 @@ TEST(AttachmentLife, EndsWithTheWeakBlockThatOutlivedTheBlock) {
 
 TEST(AttachmentLife, GoesOnWithABlockThoughTheWeakBlockGoes) {
   const BlockRegistry registry;
-  const auto manager = manager_of(registry);
+  const auto manager = manager_with(registry);
   const auto block = test::registered(manager, test::hash(1));
   std::optional<WeakBlock<G1>> weak(block.downgrade());
   const Witness witness(block.registration());
@@ -414,8 +414,8 @@ TEST(AttachmentLife, GoesOnWithABlockThoughTheWeakBlockGoes) {
 
 TEST(AttachmentLife, EndsWithTheLastBlockOfAnyTier) {
   const BlockRegistry registry;
-  const auto upper = manager_of<G1>(registry);
-  const auto lower = manager_of<G2>(registry);
+  const auto upper = manager_with<G1>(registry);
+  const auto lower = manager_with<G2>(registry);
   (void)test::registered(lower, test::hash(1));
   const Witness witness(test::registered(upper, test::hash(1)).registration());
 
@@ -428,8 +428,8 @@ TEST(AttachmentLife, EndsWithTheLastBlockOfAnyTier) {
 
 TEST(AttachmentLife, EndsWithABlockThatCameAfterTheRecord) {
   const BlockRegistry registry;
-  const auto upper = manager_of<G1>(registry);
-  const auto lower = manager_of<G2>(registry);
+  const auto upper = manager_with<G1>(registry);
+  const auto lower = manager_with<G2>(registry);
   const Witness witness(test::registered(upper, test::hash(1)).registration());
   (void)test::registered(lower, test::hash(1));  // knows nothing of the attachment
 
@@ -445,7 +445,7 @@ TEST(AttachmentLife, OfWhatTheHookAttachedEndsWithTheBlock) {
   const BlockRegistry registry({.tracker = {}, .on_registered = [&](const Registration& registration) {
                                   witnesses.emplace_back(registration);
                                 }});
-  const auto manager = manager_of(registry, 100);
+  const auto manager = manager_with(registry, 100);
   const auto hashes = test::chain(1, 100);
 
   (void)test::registered(manager, hashes);
@@ -458,7 +458,7 @@ TEST(AttachmentLife, OfWhatTheHookAttachedEndsWithTheBlock) {
 
 TEST(AttachmentLife, EndsWithTheManagerIfItHeldTheLastBlock) {
   const BlockRegistry registry;
-  std::optional<BlockManager<G1>> manager(manager_of(registry));
+  std::optional<BlockManager<G1>> manager(manager_with(registry));
   const Witness witness(test::registered(*manager, test::hash(1)).registration());
 
   manager.reset();
@@ -468,8 +468,8 @@ TEST(AttachmentLife, EndsWithTheManagerIfItHeldTheLastBlock) {
 
 TEST(AttachmentLife, GoesOnOverTheEndOfAManagerIfAnotherHasTheBlock) {
   const BlockRegistry registry;
-  std::optional<BlockManager<G1>> upper(manager_of<G1>(registry));
-  const auto lower = manager_of<G2>(registry);
+  std::optional<BlockManager<G1>> upper(manager_with<G1>(registry));
+  const auto lower = manager_with<G2>(registry);
   const Witness witness(test::registered(*upper, test::hash(1)).registration());
   (void)test::registered(lower, test::hash(1));
 
@@ -495,7 +495,7 @@ class AttachmentEnd : public testing::Test {
   }
 
   BlockRegistry registry_;
-  BlockManager<G1> manager_ = manager_of(registry_);
+  BlockManager<G1> manager_ = manager_with(registry_);
   int looked_ = 0;
 };
 

@@ -8,7 +8,7 @@ namespace kvbm::test {
 namespace {
 
 using External = ExternalBlockAssignments;
-using Error = BlockSequenceError;
+using SequenceError = BlockSequenceError;
 
 /// `assigned` blocks with ids 100, 101, ..., then `waiting` unassigned ones.
 External blocks_at(std::size_t offset, std::size_t assigned, std::size_t waiting, BlockId first = 100) {
@@ -30,7 +30,7 @@ TEST(ExternalExtend, AKnownIdBehindANewOneIsRefused) {  // case 37
   const auto refused = blocks.extend_block_ids(Ids{200, 100});
 
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error(), (Error{Error::OrderingViolation{100, 200, 1, 0}}));
+  EXPECT_EQ(refused.error(), (SequenceError{SequenceError::OrderingViolation{100, 200, 1, 0}}));
   EXPECT_EQ(blocks.unassigned_count(), 0u);
   EXPECT_FALSE(blocks.contains(200));
 }
@@ -65,7 +65,7 @@ TEST(ExternalExtend, ANewIdNamedTwiceIsRefused) {  // case 41
   const auto refused = blocks.extend_block_ids(Ids{100, 200, 300, 200});
 
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error(), (Error{Error::DuplicateBlockId{200}}));
+  EXPECT_EQ(refused.error(), (SequenceError{SequenceError::DuplicateBlockId{200}}));
   EXPECT_EQ(blocks.unassigned_count(), 0u);
   EXPECT_FALSE(blocks.contains(300));
 }
@@ -96,7 +96,7 @@ TEST(ExternalStage, AHashOfAnotherPositionIsRefused) {  // case 44
   const auto refused = blocks.stage_pending(shifted);
 
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error(), (Error{Error::PositionMismatch{1, 2, 200}}));
+  EXPECT_EQ(refused.error(), (SequenceError{SequenceError::PositionMismatch{1, 2, 200}}));
   EXPECT_EQ(blocks.staged_count(), 0u);
   EXPECT_EQ(blocks.unassigned_count(), 2u);
   EXPECT_FALSE(blocks.assign_pending(shifted).has_value());
@@ -300,7 +300,7 @@ TEST(ExternalDirectly, AKnownIdIsRefusedAndNothingIsWell) {  // case 64
   const auto refused = blocks.extend_assigned(named({9, 102}));
 
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error(), (Error{Error::DuplicateBlockId{102}}));
+  EXPECT_EQ(refused.error(), (SequenceError{SequenceError::DuplicateBlockId{102}}));
   EXPECT_FALSE(blocks.contains(9));
   EXPECT_EQ(blocks.extend_assigned({}).value(), 0u);
 }
@@ -311,7 +311,7 @@ TEST(ExternalDirectly, AnIdNamedTwiceIsRefused) {  // case 65
   const auto refused = blocks.extend_assigned(named({9, 8, 9}));
 
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error(), (Error{Error::DuplicateBlockId{9}}));
+  EXPECT_EQ(refused.error(), (SequenceError{SequenceError::DuplicateBlockId{9}}));
   EXPECT_TRUE(blocks.empty());
 }
 

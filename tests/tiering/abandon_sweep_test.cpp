@@ -20,14 +20,14 @@ enum class Dropped {
   EngineThenHand,  // and the engine
 };
 
-struct Case {
+struct Abandoned {
   const char* name;
   Dropped dropped;
   TierMode mode;
   std::uint64_t stride;
 };
 
-TieredWorld::Options options_of(TierMode mode) {
+TieredWorld::Options options_for_abandon(TierMode mode) {
   TieredWorld::Options options{.g1_blocks = 5, .g2_blocks = 9, .mode = mode, .staging_blocks = 2};
   options.device.delay_seed = 11;
   if (mode == TierMode::Inclusive) options.offload = OffloadPolicy::WhenAsked;
@@ -35,8 +35,8 @@ TieredWorld::Options options_of(TierMode mode) {
 }
 
 /// Serves until step `n` and drops what the case says. Returns how many steps there were until then, or in all.
-std::uint64_t run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
-  auto world = std::make_unique<TieredWorld>(options_of(tested.mode));
+std::uint64_t abandon(const Abandoned& tested, std::uint64_t n, const Prompts& prompts) {
+  auto world = std::make_unique<TieredWorld>(options_for_abandon(tested.mode));
   const BlockRegistry registry = world->registry();
   TieredClient client(*world, tested.mode);
   std::uint64_t steps = 0;
@@ -67,26 +67,27 @@ std::uint64_t run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
   return steps;
 }
 
-class AbandonSweep : public testing::TestWithParam<Case> {};
+class AbandonSweep : public testing::TestWithParam<Abandoned> {};
 
 TEST_P(AbandonSweep, NothingIsLost) {
-  const Case& tested = GetParam();
+  const Abandoned& tested = GetParam();
   const Prompts prompts = random_prompts(5, sweep_stride(2) == 1 ? 200 : 40, 6);
-  const std::uint64_t steps = run(tested, UINT64_MAX, prompts);
+  const std::uint64_t steps = abandon(tested, UINT64_MAX, prompts);
   for (std::uint64_t n = 1; n <= steps; n += sweep_stride(tested.stride)) {
     SCOPED_TRACE(std::string(tested.name) + ", step " + std::to_string(n));
-    static_cast<void>(run(tested, n, prompts));
+    static_cast<void>(abandon(tested, n, prompts));
     if (testing::Test::HasFailure()) return;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, AbandonSweep,
-                         testing::Values(Case{"RequestExclusive", Dropped::Request, TierMode::Exclusive, 5},
-                                         Case{"RequestInclusive", Dropped::Request, TierMode::Inclusive, 7},
-                                         Case{"HandThenCache", Dropped::HandThenCache, TierMode::Exclusive, 7},
-                                         Case{"CacheThenHand", Dropped::CacheThenHand, TierMode::Exclusive, 7},
-                                         Case{"CacheThenHandInclusive", Dropped::CacheThenHand, TierMode::Inclusive, 9},
-                                         Case{"EngineThenHand", Dropped::EngineThenHand, TierMode::Exclusive, 7}),
+                         testing::Values(Abandoned{"RequestExclusive", Dropped::Request, TierMode::Exclusive, 5},
+                                         Abandoned{"RequestInclusive", Dropped::Request, TierMode::Inclusive, 7},
+                                         Abandoned{"HandThenCache", Dropped::HandThenCache, TierMode::Exclusive, 7},
+                                         Abandoned{"CacheThenHand", Dropped::CacheThenHand, TierMode::Exclusive, 7},
+                                         Abandoned{"CacheThenHandInclusive", Dropped::CacheThenHand,
+                                                   TierMode::Inclusive, 9},
+                                         Abandoned{"EngineThenHand", Dropped::EngineThenHand, TierMode::Exclusive, 7}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace

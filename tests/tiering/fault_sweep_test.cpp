@@ -33,7 +33,7 @@ std::uint64_t calls_of(const EmulatedDevice& device, FaultKind kind) {
   return counts.events;
 }
 
-struct Case {
+struct FaultCase {
   const char* name;
   FaultKind kind;
   DeviceFault::Effect effect;
@@ -41,7 +41,7 @@ struct Case {
   std::uint64_t stride;
 };
 
-TieredWorld::Options options_of(const Case& tested) {
+TieredWorld::Options options_for_fault(const FaultCase& tested) {
   TieredWorld::Options options{.g1_blocks = 5,
                                .g2_blocks = 9,
                                .mode = tested.mode,
@@ -53,8 +53,8 @@ TieredWorld::Options options_of(const Case& tested) {
 }
 
 /// One replay with one fault. Everything is checked but the number of failures.
-Swept run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
-  TieredWorld::Options options = options_of(tested);
+Swept run_with_fault(const FaultCase& tested, std::uint64_t n, const Prompts& prompts) {
+  TieredWorld::Options options = options_for_fault(tested);
   options.device.faults = {{tested.kind, n, tested.effect}};
   Swept swept;
   try {
@@ -74,16 +74,16 @@ Swept run(const Case& tested, std::uint64_t n, const Prompts& prompts) {
   return swept;
 }
 
-class FaultSweep : public testing::TestWithParam<Case> {};
+class FaultSweep : public testing::TestWithParam<FaultCase> {};
 
 TEST_P(FaultSweep, NothingIsLost) {
-  const Case& tested = GetParam();
+  const FaultCase& tested = GetParam();
   const Prompts prompts = random_prompts(7, sweep_stride(2) == 1 ? 300 : 40, 6);
-  const std::uint64_t calls = run(tested, UINT64_MAX, prompts).calls;
+  const std::uint64_t calls = run_with_fault(tested, UINT64_MAX, prompts).calls;
   std::uint64_t told = 0, faults = 0;
   for (std::uint64_t n = 1; n <= calls; n += sweep_stride(tested.stride)) {
     SCOPED_TRACE(std::string(tested.name) + ", n = " + std::to_string(n));
-    const Swept swept = run(tested, n, prompts);
+    const Swept swept = run_with_fault(tested, n, prompts);
     if (testing::Test::HasFailure()) return;
     if (!swept.built) continue;
     ++faults;
@@ -108,16 +108,16 @@ constexpr auto kLate = DeviceFault::Effect::Late;
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, FaultSweep,
-    testing::Values(Case{"CopyRefusedExclusive", FaultKind::Copy, kRefuse, TierMode::Exclusive, 7},
-                    Case{"CopyRefusedInclusive", FaultKind::Copy, kRefuse, TierMode::Inclusive, 7},
-                    Case{"CopyBreaksExclusive", FaultKind::Copy, kBreak, TierMode::Exclusive, 11},
-                    Case{"CopyLateExclusive", FaultKind::Copy, kLate, TierMode::Exclusive, 11},
-                    Case{"AllocationRefused", FaultKind::Allocation, kRefuse, TierMode::Exclusive, 1},
-                    Case{"LaunchRefusedExclusive", FaultKind::Launch, kRefuse, TierMode::Exclusive, 7},
-                    Case{"LaunchBreaksInclusive", FaultKind::Launch, kBreak, TierMode::Inclusive, 11},
-                    Case{"EventRefusedExclusive", FaultKind::Event, kRefuse, TierMode::Exclusive, 13},
-                    Case{"EventRefusedInclusive", FaultKind::Event, kRefuse, TierMode::Inclusive, 13},
-                    Case{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29}),
+    testing::Values(FaultCase{"CopyRefusedExclusive", FaultKind::Copy, kRefuse, TierMode::Exclusive, 7},
+                    FaultCase{"CopyRefusedInclusive", FaultKind::Copy, kRefuse, TierMode::Inclusive, 7},
+                    FaultCase{"CopyBreaksExclusive", FaultKind::Copy, kBreak, TierMode::Exclusive, 11},
+                    FaultCase{"CopyLateExclusive", FaultKind::Copy, kLate, TierMode::Exclusive, 11},
+                    FaultCase{"AllocationRefused", FaultKind::Allocation, kRefuse, TierMode::Exclusive, 1},
+                    FaultCase{"LaunchRefusedExclusive", FaultKind::Launch, kRefuse, TierMode::Exclusive, 7},
+                    FaultCase{"LaunchBreaksInclusive", FaultKind::Launch, kBreak, TierMode::Inclusive, 11},
+                    FaultCase{"EventRefusedExclusive", FaultKind::Event, kRefuse, TierMode::Exclusive, 13},
+                    FaultCase{"EventRefusedInclusive", FaultKind::Event, kRefuse, TierMode::Inclusive, 13},
+                    FaultCase{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace

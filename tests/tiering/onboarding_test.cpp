@@ -83,8 +83,7 @@ TEST(Onboarding, AFailedLoadLeavesTheValidPrefixAndNothingRegistered) {
   static_cast<void>(world.compute(hashes));
   static_cast<void>(world.compute(chain(2, 2)));
   world.cache().settle();
-  world.device()->add_fault(
-      {FaultKind::Launch, world.device()->call_counts().launches + 1});
+  world.device()->add_fault({FaultKind::Launch, world.device()->call_counts().launches + 1});
 
   const Onboarded onboarded = world.fetch(hashes);
   world.cache().settle();

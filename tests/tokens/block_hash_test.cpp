@@ -14,7 +14,7 @@
 namespace kvbm {
 namespace {
 
-std::vector<Token> iota(std::size_t count, Token first = 0) {
+std::vector<Token> counted(std::size_t count, Token first = 0) {
   std::vector<Token> tokens(count);
   std::iota(tokens.begin(), tokens.end(), first);
   return tokens;
@@ -47,9 +47,9 @@ TEST(BlockHash, GivesTheRecordedValues) {  // tokens.md 12.2, case 1
       {1024, 0x12bed18c94a43707, 0x6632c4b60dd8231b, 0x634ef39dda029343},
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(block_hash(iota(row.tokens), 0), row.salt_0) << row.tokens;
-    EXPECT_EQ(block_hash(iota(row.tokens), 42), row.salt_42) << row.tokens;
-    EXPECT_EQ(block_hash(iota(row.tokens), 1337), row.salt_1337) << row.tokens;
+    EXPECT_EQ(block_hash(counted(row.tokens), 0), row.salt_0) << row.tokens;
+    EXPECT_EQ(block_hash(counted(row.tokens), 42), row.salt_42) << row.tokens;
+    EXPECT_EQ(block_hash(counted(row.tokens), 1337), row.salt_1337) << row.tokens;
   }
   EXPECT_EQ(hash_of({1, 2, 3, 4}, 1337), 14643705804678351452u);
   EXPECT_EQ(hash_of({5, 6, 7, 8}, 1337), 16777012769546811212u);
@@ -137,7 +137,7 @@ TEST(BlockHash, ARunThatEndsAtTheBlockOrBeginsBehindItDoesNotTouchIt) {  // toke
 
 TEST(BlockHash, FramesOfAnyLengthHashAsTheirBytesDo) {  // tokens.md 4.2, on both sides of one buffer of 64 frames
   for (const std::size_t size : {1u, 18u, 19u, 63u, 64u, 65u, 128u, 129u, 1000u}) {
-    const std::vector<Token> tokens = iota(size, 5);
+    const std::vector<Token> tokens = counted(size, 5);
     const std::vector<MmRun> runs = {{0xABC, 100, 1}, {0xDEF, 100 + size - size / 3 - 1, size / 3 + 5}};
     if (size < 6) continue;
     for (const std::uint64_t salt : {0u, 42u}) {
@@ -149,7 +149,7 @@ TEST(BlockHash, FramesOfAnyLengthHashAsTheirBytesDo) {  // tokens.md 4.2, on bot
 TEST(HashBlocks, GivesWhatASequenceGives) {
   for (const std::uint32_t block_size : {1u, 15u, 16u, 60u, 61u, 64u, 256u}) {
     for (const std::uint64_t salt : {0u, 42u}) {
-      const std::vector<Token> tokens = iota(block_size * 300 + block_size / 2, 9);
+      const std::vector<Token> tokens = counted(block_size * 300 + block_size / 2, 9);
       std::vector<SequenceHash> hashes(400);
 
       const std::size_t count = hash_blocks(tokens, {.block_size = block_size, .salt = salt}, hashes);
@@ -166,7 +166,7 @@ TEST(HashBlocks, GivesWhatASequenceGives) {
 }
 
 TEST(HashBlocks, ContinuesBehindAParent) {
-  const std::vector<Token> tokens = iota(40);
+  const std::vector<Token> tokens = counted(40);
   std::vector<SequenceHash> whole(10);
   std::vector<SequenceHash> rest(7);
   ASSERT_EQ(hash_blocks(tokens, {.block_size = 4}, whole), 10u);
@@ -179,13 +179,13 @@ TEST(HashBlocks, ContinuesBehindAParent) {
 TEST(HashBlocks, WritesNoMoreThanThereIsRoomFor) {
   std::vector<SequenceHash> hashes(2);
 
-  EXPECT_EQ(hash_blocks(iota(40), {.block_size = 4}, hashes), 2u);
-  EXPECT_EQ(hash_blocks(iota(3), {.block_size = 4}, hashes), 0u);
+  EXPECT_EQ(hash_blocks(counted(40), {.block_size = 4}, hashes), 2u);
+  EXPECT_EQ(hash_blocks(counted(3), {.block_size = 4}, hashes), 0u);
   EXPECT_EQ(hash_blocks({}, {.block_size = 4}, {}), 0u);
 }
 
 TEST(HashBlocks, ThreadsChangeNothing) {
-  const std::vector<Token> tokens = iota(4 * 1003 + 2);
+  const std::vector<Token> tokens = counted(4 * 1003 + 2);
   std::vector<SequenceHash> alone(1003);
   ASSERT_EQ(hash_blocks(tokens, {.block_size = 4, .salt = 7}, alone), 1003u);
   for (const unsigned threads : {0u, 2u, 3u, 8u}) {
@@ -205,16 +205,16 @@ TEST(HashBlocks, ThreadsChangeNothing) {
 TEST(HashBlocks, RefusesBlockSizeZero) {  // tokens.md 13 case 19
   std::vector<SequenceHash> hashes(1);
 
-  EXPECT_THROW((void)hash_blocks(iota(4), {.block_size = 0}, hashes), std::invalid_argument);
+  EXPECT_THROW((void)hash_blocks(counted(4), {.block_size = 0}, hashes), std::invalid_argument);
 }
 
 TEST(HashBlocks, RefusesPositionsBeyondTheLimitBeforeItWritesAny) {  // tokens.md 6
   const SequenceHash last_but_one(1, 2, SequenceHash::kPositionLimit - 2);
   std::vector<SequenceHash> hashes(2);
 
-  EXPECT_THROW((void)hash_blocks(iota(2), {.block_size = 1, .parent = last_but_one}, hashes), std::invalid_argument);
+  EXPECT_THROW((void)hash_blocks(counted(2), {.block_size = 1, .parent = last_but_one}, hashes), std::invalid_argument);
   EXPECT_EQ(hashes[0], SequenceHash());
-  EXPECT_EQ(hash_blocks(iota(1), {.block_size = 1, .parent = last_but_one}, hashes), 1u);
+  EXPECT_EQ(hash_blocks(counted(1), {.block_size = 1, .parent = last_but_one}, hashes), 1u);
 }
 
 }  // namespace

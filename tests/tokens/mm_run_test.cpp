@@ -7,7 +7,7 @@
 namespace kvbm {
 namespace {
 
-using Kind = MmInfoError::Kind;
+using MmKind = MmInfoError::Kind;
 constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
 
 std::optional<MmInfoError> fault(std::vector<MmRun> runs, std::size_t tokens) {
@@ -43,34 +43,34 @@ TEST(SortedRuns, SortsByOffset) {  // tokens.md 4.1
 }
 
 TEST(SortedRuns, RefusesAnEmptyRun) {  // tokens.md 13 case 30
-  EXPECT_EQ(fault({{1, 2, 0}}, 8), MmInfoError{Kind::EmptyRun});
+  EXPECT_EQ(fault({{1, 2, 0}}, 8), MmInfoError{MmKind::EmptyRun});
 }
 
 TEST(SortedRuns, RefusesAnEndThatOverflows) {  // tokens.md 13 case 30
-  EXPECT_EQ(fault({{1, kMax, 2}}, 8), (MmInfoError{Kind::OffsetOverflow, kMax, 2}));
+  EXPECT_EQ(fault({{1, kMax, 2}}, 8), (MmInfoError{MmKind::OffsetOverflow, kMax, 2}));
 }
 
 TEST(SortedRuns, RefusesARunBehindTheLastToken) {  // tokens.md 13 case 30
-  EXPECT_EQ(fault({{1, 6, 3}}, 8), (MmInfoError{Kind::OutOfBounds, 6, 3, 8}));
+  EXPECT_EQ(fault({{1, 6, 3}}, 8), (MmInfoError{MmKind::OutOfBounds, 6, 3, 8}));
   EXPECT_EQ(fault({{1, 6, 2}}, 8), std::nullopt);
 }
 
 TEST(SortedRuns, RefusesRunsThatOverlap) {  // tokens.md 13 case 30
-  EXPECT_EQ(fault({{1, 3, 2}, {2, 0, 4}}, 8), (MmInfoError{Kind::Overlapping, 3}));
-  EXPECT_EQ(fault({{1, 3, 2}, {2, 3, 1}}, 8), (MmInfoError{Kind::Overlapping, 3}));
+  EXPECT_EQ(fault({{1, 3, 2}, {2, 0, 4}}, 8), (MmInfoError{MmKind::Overlapping, 3}));
+  EXPECT_EQ(fault({{1, 3, 2}, {2, 3, 1}}, 8), (MmInfoError{MmKind::Overlapping, 3}));
   EXPECT_EQ(fault({{1, 4, 2}, {2, 0, 4}}, 8), std::nullopt);
 }
 
 TEST(SortedRuns, NamesTheFirstFaultInOrderOfOffsets) {  // tokens.md 4.1
-  EXPECT_EQ(fault({{1, 5, 9}, {2, 1, 0}}, 8), MmInfoError{Kind::EmptyRun});
-  EXPECT_EQ(fault({{1, 1, 9}, {2, 5, 0}}, 8), (MmInfoError{Kind::OutOfBounds, 1, 9, 8}));
+  EXPECT_EQ(fault({{1, 5, 9}, {2, 1, 0}}, 8), MmInfoError{MmKind::EmptyRun});
+  EXPECT_EQ(fault({{1, 1, 9}, {2, 5, 0}}, 8), (MmInfoError{MmKind::OutOfBounds, 1, 9, 8}));
 }
 
 TEST(MmInfoError, SaysWhatIsWrong) {
-  EXPECT_NE((MmInfoError{Kind::EmptyRun}.text()).find("EmptyRun"), std::string::npos);
-  EXPECT_NE((MmInfoError{Kind::OffsetOverflow, 7, 9}.text()).find("OffsetOverflow: offset 7"), std::string::npos);
-  EXPECT_NE((MmInfoError{Kind::OutOfBounds, 6, 3, 8}.text()).find("of 8 tokens"), std::string::npos);
-  EXPECT_NE((MmInfoError{Kind::Overlapping, 3}.text()).find("Overlapping: the run at offset 3"), std::string::npos);
+  EXPECT_NE((MmInfoError{MmKind::EmptyRun}.text()).find("EmptyRun"), std::string::npos);
+  EXPECT_NE((MmInfoError{MmKind::OffsetOverflow, 7, 9}.text()).find("OffsetOverflow: offset 7"), std::string::npos);
+  EXPECT_NE((MmInfoError{MmKind::OutOfBounds, 6, 3, 8}.text()).find("of 8 tokens"), std::string::npos);
+  EXPECT_NE((MmInfoError{MmKind::Overlapping, 3}.text()).find("Overlapping: the run at offset 3"), std::string::npos);
 }
 
 }  // namespace

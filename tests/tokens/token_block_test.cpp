@@ -19,7 +19,7 @@ using Tokens = std::vector<Token>;
 static_assert(std::is_copy_constructible_v<TokenBlock>);
 static_assert(!std::is_copy_constructible_v<PartialTokenBlock> && std::is_move_constructible_v<PartialTokenBlock>);
 
-Tokens copy_of(std::span<const Token> tokens) { return {tokens.begin(), tokens.end()}; }
+Tokens tokens_of(std::span<const Token> tokens) { return {tokens.begin(), tokens.end()}; }
 
 TEST(TokenBlock, OfOneBlockHasTheRecordedHash) {  // tokens.md 12.5, single blocks, case 1
   const auto hash = [](Tokens tokens) { return test::hex(TokenBlock(std::move(tokens), {.salt = 42}).hash()); };
@@ -34,7 +34,7 @@ TEST(TokenBlock, CarriesTokensPlaceAndHashes) {  // tokens.md 13 case 28
   const TokenBlock first({1, 2, 3, 4}, {.salt = 1337});
   const TokenBlock second({5, 6, 7, 8}, {.salt = 1337, .parent = first.sequence_hash64(), .position = 1});
 
-  EXPECT_EQ(copy_of(second.tokens()), (Tokens{5, 6, 7, 8}));
+  EXPECT_EQ(tokens_of(second.tokens()), (Tokens{5, 6, 7, 8}));
   EXPECT_EQ(second.block_size(), 4u);
   EXPECT_EQ(second.salt(), 1337u);
   EXPECT_EQ(second.position(), 1u);
@@ -100,8 +100,8 @@ TEST(PartialTokenBlock, PushBeyondCapacityHandsBackTheSurplus) {  // tokens.md 1
   EXPECT_EQ(partial.remaining(), 1u);
   const std::span<const Token> rest = partial.push(std::span(tokens).subspan(3));
 
-  EXPECT_EQ(copy_of(rest), (Tokens{5, 6}));
-  EXPECT_EQ(copy_of(partial.tokens()), (Tokens{1, 2, 3, 4}));
+  EXPECT_EQ(tokens_of(rest), (Tokens{5, 6}));
+  EXPECT_EQ(tokens_of(partial.tokens()), (Tokens{1, 2, 3, 4}));
   EXPECT_EQ(partial.remaining(), 0u);
 }
 
@@ -110,7 +110,7 @@ TEST(PartialTokenBlock, PushWhenFullHandsBackEverything) {  // tokens.md 13 case
   ASSERT_TRUE(partial.push(Tokens{1, 2}).empty());
   const Tokens more = {3, 4};
 
-  EXPECT_EQ(copy_of(partial.push(more)), more);
+  EXPECT_EQ(tokens_of(partial.push(more)), more);
   EXPECT_EQ(partial.size(), 2u);
 }
 
@@ -124,7 +124,7 @@ TEST(PartialTokenBlock, PopOfMoreThanItHoldsChangesNothing) {  // tokens.md 13 c
   EXPECT_EQ(refused.error().kind, Kind::InsufficientTokens);
   EXPECT_EQ(partial.size(), 3u);
   ASSERT_TRUE(partial.pop(2));
-  EXPECT_EQ(copy_of(partial.tokens()), Tokens{1});
+  EXPECT_EQ(tokens_of(partial.tokens()), Tokens{1});
   ASSERT_TRUE(partial.pop(1));
   EXPECT_TRUE(partial.empty());
 }

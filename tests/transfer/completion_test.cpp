@@ -17,7 +17,7 @@ using test::HeldStream;
 using test::Witness;
 using namespace std::chrono_literals;
 
-const std::vector<BlockPair> kBlocks{{3, 1}, {7, 4}};
+const std::vector<BlockPair> kTwoBlocks{{3, 1}, {7, 4}};
 
 TEST(Completion, ReadyHasEndedWell) {
   const Completion ready = Completion::ready();
@@ -34,7 +34,7 @@ TEST(Completion, IsPendingUntilTheBytesAreThere) {
   EngineWorld world;
   const HeldStream held(world.device);
   const StreamView after[]{held.view()};
-  const Completion completion = world.engine->submit(world.save(kBlocks, {.after_streams = after})).value();
+  const Completion completion = world.engine->submit(world.save(kTwoBlocks, {.after_streams = after})).value();
 
   EXPECT_FALSE(completion.done());
   EXPECT_FALSE(completion.wait_for(1ms));
@@ -44,7 +44,7 @@ TEST(Completion, IsPendingUntilTheBytesAreThere) {
   EXPECT_TRUE(completion.done());
   EXPECT_TRUE(completion.wait_for(0ns));
   EXPECT_FALSE(outcome.error);
-  EXPECT_EQ(world.store.read(), world.saved(kBlocks));
+  EXPECT_EQ(world.store.read(), world.saved(kTwoBlocks));
   EXPECT_EQ(outcome.bytes, 2 * EngineWorld::kConfig.block_bytes());
   EXPECT_LE(outcome.queued, outcome.submitted);
   EXPECT_LE(outcome.submitted, outcome.done);
@@ -54,7 +54,7 @@ TEST(Completion, NothingToMoveIsDoneAtOnce) {
   EngineWorld world;
   Witness witness;
   for (const bool of_blocks : {true, false}) {
-    TransferRequest request = of_blocks ? world.save({}) : world.save(kBlocks, {.layers = LayerRange{2, 2}});
+    TransferRequest request = of_blocks ? world.save({}) : world.save(kTwoBlocks, {.layers = LayerRange{2, 2}});
     const Completion completion = world.engine->submit(std::move(request)).value();
     EXPECT_TRUE(completion.done());
     EXPECT_EQ(completion.outcome().bytes, 0u);
@@ -70,7 +70,7 @@ TEST(Completion, CallsBackOnceOnAThreadOfKvbms) {
   EngineWorld world;
   const HeldStream held(world.device);
   const StreamView after[]{held.view()};
-  const Completion completion = world.engine->submit(world.save(kBlocks, {.after_streams = after})).value();
+  const Completion completion = world.engine->submit(world.save(kTwoBlocks, {.after_streams = after})).value();
   std::promise<std::thread::id> called;
   completion.then([&](const TransferOutcome& outcome) {
     EXPECT_FALSE(outcome.error);
@@ -90,7 +90,7 @@ TEST(Completion, AllCallbacksOfAllCopiesRun) {
   EngineWorld world;
   const HeldStream held(world.device);
   const StreamView after[]{held.view()};
-  std::optional<Completion> completion = world.engine->submit(world.save(kBlocks, {.after_streams = after})).value();
+  std::optional<Completion> completion = world.engine->submit(world.save(kTwoBlocks, {.after_streams = after})).value();
   std::latch called(3);
   for (int i = 0; i < 3; ++i) {
     const Completion copy = *completion;
@@ -105,12 +105,13 @@ TEST(Completion, ACallbackMaySubmitTheNextTransfer) {
   EngineWorld world;
   const std::vector<BlockPair> back{{1, 9}};
   std::promise<Completion> next;
-  world.engine->submit(world.save(kBlocks)).value().then([&](const TransferOutcome&) {
+  world.engine->submit(world.save(kTwoBlocks)).value().then([&](const TransferOutcome&) {
     next.set_value(world.engine->try_submit(world.load(back)).value());
   });
   const Completion loaded = next.get_future().get();
   EXPECT_FALSE(loaded.wait().error);
-  EXPECT_EQ(world.cache.read(), copied(world.store, world.saved(kBlocks), world.cache, world.in_cache, back, {0, 3}));
+  EXPECT_EQ(world.cache.read(),
+            copied(world.store, world.saved(kTwoBlocks), world.cache, world.in_cache, back, {0, 3}));
 }
 
 TEST(Completion, AThreadOfKvbmsIsRefusedRatherThanMadeToWait) {
@@ -122,7 +123,7 @@ TEST(Completion, AThreadOfKvbmsIsRefusedRatherThanMadeToWait) {
   std::promise<TransferError::Code> refused;
   const std::vector<BlockPair> first{{0, 0}};
   world.engine->submit(world.save(first)).value().then([&](const TransferOutcome&) {
-    const Completion blocked = world.engine->submit(world.save(kBlocks, {.after_streams = after})).value();
+    const Completion blocked = world.engine->submit(world.save(kTwoBlocks, {.after_streams = after})).value();
     refused.set_value(world.engine->submit(world.save(first)).error().code);  // would wait for itself
   });
   EXPECT_EQ(refused.get_future().get(), TransferError::Code::QueueFull);
@@ -131,7 +132,7 @@ TEST(Completion, AThreadOfKvbmsIsRefusedRatherThanMadeToWait) {
 TEST(Completion, GivesTheGuardsBackOnce) {
   EngineWorld world;
   Witness witness;
-  TransferRequest request = world.save(kBlocks);
+  TransferRequest request = world.save(kTwoBlocks);
   request.keepalive = witness.guard();
   const Completion completion = world.engine->submit(std::move(request)).value();
   completion.wait();
@@ -149,7 +150,7 @@ TEST(Completion, GivesTheGuardsBackOnce) {
 TEST(Completion, TheLastOneTakesTheGuardsWithIt) {
   EngineWorld world;
   Witness witness;
-  TransferRequest request = world.save(kBlocks);
+  TransferRequest request = world.save(kTwoBlocks);
   request.keepalive = witness.guard();
   std::optional<Completion> completion = world.engine->submit(std::move(request)).value();
   completion->wait();
@@ -166,7 +167,7 @@ TEST(Completion, DroppedEarlyCancelsNothing) {
   Witness witness;
   const HeldStream held(world.device);
   const StreamView after[]{held.view()};
-  TransferRequest request = world.save(kBlocks, {.after_streams = after});
+  TransferRequest request = world.save(kTwoBlocks, {.after_streams = after});
   request.keepalive = witness.guard();
   static_cast<void>(world.engine->submit(std::move(request)).value());
 
@@ -174,7 +175,7 @@ TEST(Completion, DroppedEarlyCancelsNothing) {
   held.open();
   world.engine->quiesce();
   EXPECT_TRUE(witness.gone());
-  EXPECT_EQ(world.store.read(), world.saved(kBlocks));
+  EXPECT_EQ(world.store.read(), world.saved(kTwoBlocks));
 }
 
 TEST(Completion, OutlivesItsEngineAndDevice) {
@@ -182,7 +183,7 @@ TEST(Completion, OutlivesItsEngineAndDevice) {
   Witness witness;
   {
     EngineWorld world;
-    TransferRequest request = world.save(kBlocks);
+    TransferRequest request = world.save(kTwoBlocks);
     request.keepalive = witness.guard();
     completion = world.engine->submit(std::move(request)).value();
     world.engine.reset();  // waits
@@ -195,7 +196,7 @@ TEST(Completion, OutlivesItsEngineAndDevice) {
 TEST(Completion, AllOfNoneAndOfOneAndOfWhatIsDone) {
   EngineWorld world;
   EXPECT_TRUE(Completion::all({}).done());
-  const Completion one = world.engine->submit(world.save(kBlocks)).value();
+  const Completion one = world.engine->submit(world.save(kTwoBlocks)).value();
   EXPECT_EQ(&Completion::all({&one, 1}).wait(), &one.wait());
   const Completion done[]{one, Completion::ready(), one};
   const Completion all = Completion::all(done);
@@ -210,7 +211,7 @@ TEST(Completion, AllWaitsForTheLast) {
   const std::vector<BlockPair> others{{0, 0}, {1, 2}};
   const Completion parts[]{
       world.engine->submit(world.save(others)).value(),
-      world.engine->submit(world.save(kBlocks, {.after_streams = after, .priority = TransferPriority::OnDemand}))
+      world.engine->submit(world.save(kTwoBlocks, {.after_streams = after, .priority = TransferPriority::OnDemand}))
           .value()};
   const Completion all = Completion::all(parts);
   parts[0].wait();

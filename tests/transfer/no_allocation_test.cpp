@@ -9,7 +9,7 @@
 namespace kvbm {
 namespace {
 
-constexpr LayoutConfig kConfig{
+constexpr LayoutConfig kPages{
     .blocks = 4096, .layers = 80, .outer = 2, .tokens = 16, .inner = 1024, .heads = 8, .element_bytes = 2};
 
 class SubmitPath : public testing::TestWithParam<Mechanism> {
@@ -42,10 +42,10 @@ class SubmitPath : public testing::TestWithParam<Mechanism> {
 
   std::shared_ptr<Device> device_ = std::make_shared<test::IdleDevice>();
   TransferEngine engine_{device_, {.transfers_max = 4, .calibrate = false}};
-  std::shared_ptr<const BlockLayout> cache_ = test::planned_layout(
-      device_, kConfig, LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, std::uintptr_t{1} << 40);
+  std::shared_ptr<const BlockLayout> cache_ = test::planned_layout(device_, kPages, LayoutKind::LayerSeparateBlockFirst,
+                                                                   MemoryKind::Device, std::uintptr_t{1} << 40);
   std::shared_ptr<const BlockLayout> store_ =
-      test::planned_layout(device_, kConfig, LayoutKind::FullyContiguous, MemoryKind::Pinned, std::uintptr_t{2} << 40);
+      test::planned_layout(device_, kPages, LayoutKind::FullyContiguous, MemoryKind::Pinned, std::uintptr_t{2} << 40);
   std::vector<BlockPair> blocks_ = [] {
     std::vector<BlockPair> blocks;
     for (BlockId block = 0; block < 64; ++block) blocks.push_back({block * 3, 4095 - block * 2});

@@ -172,15 +172,31 @@ TEST_F(Plan, TheTableChoosesByWhatTheSpansAre) {
                           const std::vector<BlockPair>& blocks) {
     return plan({.source = layout(from, source), .target = layout(to, target), .blocks = blocks})->mechanism;
   };
-  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kFc, MemoryKind::Device, kScattered), Mechanism::Copies);
-  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, kScattered), Mechanism::Staged);
+  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kFc, MemoryKind::Device, kScattered), Mechanism::BatchedCopy);
+  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, kScattered), Mechanism::BulkCopyKernel);
   EXPECT_EQ(chosen(kBlockFirst, MemoryKind::Device, kFc, MemoryKind::Pinned, kScattered), Mechanism::BulkCopyKernel);
-  // The same layouts, but the run makes spans of a megabyte.
-  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Device, kScattered),
-            Mechanism::BulkCopyKernel);
-  std::vector<BlockPair> run;
-  for (BlockId block = 0; block < 32; ++block) run.push_back({block + 8, block + 3});
-  EXPECT_EQ(chosen(kOuterFirst, MemoryKind::Device, kOuterFirst, MemoryKind::Device, run), Mechanism::Copies);
+  std::vector<BlockPair> many, run;
+  for (BlockId block = 0; block < 32; ++block) {
+    many.push_back({2 * block, 63 - block});
+    run.push_back({block + 8, block + 3});
+  }
+  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, many), Mechanism::Staged);
+  EXPECT_EQ(chosen(kBlockFirst, MemoryKind::Device, kFc, MemoryKind::Pinned, many), Mechanism::Staged);
+  EXPECT_EQ(chosen(kFc, MemoryKind::Device, kFc, MemoryKind::Device, many), Mechanism::BulkCopyKernel);
+  EXPECT_EQ(chosen(kFc, MemoryKind::Device, kFc, MemoryKind::Device, run), Mechanism::Copies);
+}
+
+TEST_F(Plan, PagesThatTheLinkWouldCarryInPiecesAreNotStaged) {
+  std::vector<BlockPair> many;
+  for (BlockId block = 0; block < 32; ++block) many.push_back({2 * block, 63 - block});
+  for (const MemoryKind source : {MemoryKind::Pinned, MemoryKind::Device}) {
+    const MemoryKind target = source == MemoryKind::Pinned ? MemoryKind::Device : MemoryKind::Pinned;
+    TransferRequest request{
+        .source = layout(kOuterFirst, source), .target = layout(kOuterFirst, target), .blocks = many};
+    EXPECT_EQ(plan(request)->mechanism, Mechanism::BulkCopyKernel);
+    request.mechanism = Mechanism::Staged;
+    EXPECT_EQ(plan(request)->mechanism, Mechanism::Staged);
+  }
 }
 
 TEST_F(Plan, BulkCopiesNeedWholeWords) {

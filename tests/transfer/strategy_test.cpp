@@ -35,21 +35,23 @@ constexpr MechanismSet kAll{Mechanism::Copies, Mechanism::BatchedCopy, Mechanism
                             Mechanism::Staged};
 constexpr MechanismSet kPlain{Mechanism::Copies, Mechanism::CopyKernel, Mechanism::Staged};
 
-TEST(MechanismTable, LargeSpansTakeTheEngineFromTheBorderOn) {
+TEST(MechanismTable, LargeSpansTakeTheEngine) {
   const MechanismTable table = MechanismTable::built_in();
-  for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost, Direction::DeviceToDevice}) {
-    EXPECT_EQ(table.choose(direction, MechanismTable::kEngineBytes, 4096, kAll), Mechanism::Copies);
-    EXPECT_NE(table.choose(direction, MechanismTable::kEngineBytes - 1, 4096, kAll), Mechanism::Copies);
+  for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost}) {
+    EXPECT_EQ(table.choose(direction, 4u << 20, 64, kAll), Mechanism::BatchedCopy);
+    EXPECT_EQ(table.choose(direction, 64u << 20, 1, kAll), Mechanism::Copies);
   }
 }
 
-TEST(MechanismTable, ManyFragmentsGatherToTheHostAndScatterThroughARing) {
+TEST(MechanismTable, SmallFragmentsGoByKernelAndManyOfThemThroughARing) {
   const MechanismTable table = MechanismTable::built_in();
-  for (const std::size_t bytes : {4u << 10, 8u << 10, 32u << 10}) {
-    EXPECT_EQ(table.choose(Direction::DeviceToHost, bytes, 4096, kPlain), Mechanism::CopyKernel);
-    EXPECT_EQ(table.choose(Direction::HostToDevice, bytes, 4096, kPlain), Mechanism::Staged);
-    EXPECT_EQ(table.choose(Direction::DeviceToDevice, bytes, 4096, kPlain), Mechanism::CopyKernel);
+  for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost}) {
+    for (const std::size_t bytes : {4u << 10, 8u << 10, 32u << 10}) {
+      EXPECT_EQ(table.choose(direction, bytes, (1u << 20) / bytes, kPlain), Mechanism::CopyKernel) << bytes;
+      EXPECT_EQ(table.choose(direction, bytes, (256u << 20) / bytes, kPlain), Mechanism::Staged) << bytes;
+    }
   }
+  EXPECT_EQ(table.choose(Direction::DeviceToDevice, 4u << 10, 4096, kPlain), Mechanism::CopyKernel);
 }
 
 TEST(MechanismTable, AFewSpansAreCopied) {
@@ -60,27 +62,30 @@ TEST(MechanismTable, AFewSpansAreCopied) {
 
 TEST(MechanismTable, ChoosesTheMeasuredWinnerAmongThePossible) {
   MechanismTable table = MechanismTable::built_in();
-  table.set(Direction::DeviceToHost, Mechanism::BatchedCopy, 1, 2, 1e9F);
+  table.set(Direction::DeviceToHost, Mechanism::BatchedCopy, 1, 2, 1);
   EXPECT_EQ(table.choose(Direction::DeviceToHost, 16u << 10, 256, kAll), Mechanism::BatchedCopy);
   EXPECT_NE(table.choose(Direction::DeviceToHost, 16u << 10, 256, kPlain), Mechanism::BatchedCopy);
   EXPECT_NE(table.choose(Direction::HostToDevice, 16u << 10, 256, kAll), Mechanism::BatchedCopy);
 }
 
-TEST(MechanismTable, IsExactAtItsPointsAndBetweenThemInterpolates) {
+TEST(MechanismTable, IsExactAtItsPointsAndLinearBetweenAndBeyondThem) {
   MechanismTable table;
-  table.set(Direction::DeviceToHost, Mechanism::CopyKernel, 0, 0, 10);
-  table.set(Direction::DeviceToHost, Mechanism::CopyKernel, 1, 0, 30);
-  table.set(Direction::DeviceToHost, Mechanism::CopyKernel, 0, 1, 50);
-  const auto rate = [&](std::size_t bytes, std::uint64_t count) {
-    return table.rate(Direction::DeviceToHost, Mechanism::CopyKernel, bytes, count);
+  for (std::size_t size = 0; size < MechanismTable::kSpanBytes.size(); ++size) {
+    for (std::size_t count = 0; count < MechanismTable::kCounts.size(); ++count) {
+      const double kilobytes = static_cast<double>(MechanismTable::kSpanBytes[size]) / 1024;
+      table.set(Direction::DeviceToHost, Mechanism::CopyKernel, size, count,
+                10 + MechanismTable::kCounts[count] * (1 + kilobytes));
+    }
+  }
+  const auto time = [&](std::size_t bytes, std::uint64_t count) {
+    return table.time(Direction::DeviceToHost, Mechanism::CopyKernel, bytes, count);
   };
-  EXPECT_FLOAT_EQ(rate(4u << 10, 1), 10);
-  EXPECT_FLOAT_EQ(rate(16u << 10, 1), 30);
-  EXPECT_FLOAT_EQ(rate(8u << 10, 1), 20);  // half way by logarithm
-  EXPECT_FLOAT_EQ(rate(4u << 10, 4), 30);
-  EXPECT_FLOAT_EQ(rate(4u << 10, 16), 50);
-  EXPECT_FLOAT_EQ(rate(64, 1), 10);  // below and beyond: as at the end
-  EXPECT_FLOAT_EQ(rate(1u << 30, 1u << 20), 0);
+  EXPECT_DOUBLE_EQ(time(4u << 10, 1), 10 + 1 + 4);
+  EXPECT_DOUBLE_EQ(time(16u << 10, 256), 10 + 256 * (1 + 16));
+  EXPECT_DOUBLE_EQ(time(8u << 10, 100), 10 + 100 * (1 + 8));
+  EXPECT_DOUBLE_EQ(time(32u << 10, 1u << 20), 10 + (1u << 20) * (1 + 32.0));
+  EXPECT_DOUBLE_EQ(time(16u << 20, 3), 10 + 3 * (1 + 16384.0));
+  EXPECT_DOUBLE_EQ(time(64, 1), time(4u << 10, 1));  // a span takes as long as one of 4 KiB
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "transfer/calibration.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <new>
@@ -81,18 +82,22 @@ std::vector<BlockPair> strided_pairs(std::uint32_t blocks) {
   return pairs;
 }
 
+/// Points of more spans than there are pages for lie on the line through the two before them.
 void measure_row(TransferCore& core, const Sides& sides, Direction direction, std::size_t size_index,
                  std::span<const BlockPair> pairs, MechanismTable& table) {
+  constexpr auto& kCounts = MechanismTable::kCounts;
   for (const Mechanism mechanism : MechanismTable::kMechanisms) {
-    float rate = 0;
-    for (std::size_t i = 0; i < MechanismTable::kCounts.size(); ++i) {
-      const std::uint32_t count = MechanismTable::kCounts[i];
-      if (count <= pairs.size() * kLayers) {
-        const std::optional<double> us = fastest_of(core, sides, mechanism, count, pairs);
-        if (!us) break;  // it stays as it is built in, and is not possible anyway
-        rate = static_cast<float>(static_cast<double>(MechanismTable::kSpanBytes[size_index]) * count / *us);
+    std::array<double, kCounts.size()> times{};
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      if (kCounts[i] <= pairs.size() * kLayers) {
+        const std::optional<double> measured = fastest_of(core, sides, mechanism, kCounts[i], pairs);
+        if (!measured) break;  // it stays as it is built in, and is not possible anyway
+        times[i] = *measured;
+      } else {
+        const double span_us = std::max(0.0, times[i - 1] - times[i - 2]) / (kCounts[i - 1] - kCounts[i - 2]);
+        times[i] = times[i - 1] + span_us * (kCounts[i] - kCounts[i - 1]);
       }
-      table.set(direction, mechanism, size_index, i, rate);
+      table.set(direction, mechanism, size_index, i, times[i]);
     }
   }
 }
@@ -133,7 +138,7 @@ MechanismTable calibrated_table(TransferCore& core) {
     const MutexLock lock(measured.mutex);
     if (const auto found = measured.tables.find(key); found != measured.tables.end()) return found->second;
   }
-  constexpr std::size_t kBytesMax = std::size_t{128} << 20;
+  constexpr std::size_t kBytesMax = std::size_t{64} << 20;
   try {
     const MechanismTable table = measure_mechanisms(core, kBytesMax);
     const MutexLock lock(measured.mutex);

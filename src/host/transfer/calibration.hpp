@@ -9,8 +9,7 @@ namespace kvbm {
 class TransferCore;
 
 /// Times each mechanism at each point of the table, from the request to its end, by transfers between scattered pages
-/// on the device and whole ones elsewhere. Points of more than `bytes_max` take the rate of the largest one below: by
-/// then it changes little.
+/// on the device and whole ones elsewhere. Points of more than `bytes_max` continue the line through those below.
 ///
 /// Cost    2 * bytes_max of device memory and bytes_max of pinned memory, for as long as it takes.
 /// Errors  DeviceError, std::bad_alloc.

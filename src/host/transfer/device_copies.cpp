@@ -26,8 +26,17 @@ KernelCall permute_call(const TransferPlan& plan, const Permutation& permutation
 
 }  // namespace
 
+KernelLimits kernel_limits(Direction direction, const DeviceCapabilities& capabilities,
+                           std::uint32_t grid_max) noexcept {
+  constexpr std::uint32_t kLink = 4;  // all that PCIe Gen5 takes, either way (bench/results, C8)
+  constexpr std::uint32_t kHop = 16;  // several times the link's rate
+  if (grid_max != 0) return {grid_max, grid_max, grid_max};
+  if (direction == Direction::DeviceToDevice || capabilities.coherent_host) return {};
+  return {.copy = kLink, .hop = kHop};
+}
+
 void copy_by_kernel(Device& device, const CopyShape& shape, const BlockPair* pairs, std::uint32_t count, bool bulk,
-                    KernelLimits limits, StreamView stream) {
+                    std::uint32_t grid_max, StreamView stream) {
   const kernels::CopyCells copy{.source = shape.source.kernels,
                                 .target = shape.target.kernels,
                                 .blocks = pairs,
@@ -35,14 +44,14 @@ void copy_by_kernel(Device& device, const CopyShape& shape, const BlockPair* pai
                                 .layers = {0, shape.layers},
                                 .outer_runs = shape.outer_runs,
                                 .fragment_bytes = shape.fragment_bytes,
-                                .grid_max = limits.grid_max};
+                                .grid_max = grid_max};
   device.launch(bulk ? kernels::bulk_copy_cells(copy) : kernels::copy_cells(copy), stream);
 }
 
 void permute_by_kernel(Device& device, const TransferPlan& plan, const Permutation& permutation, const BlockPair* pairs,
-                       std::uint32_t count, KernelLimits limits, StreamView stream) {
+                       std::uint32_t count, std::uint32_t grid_max, StreamView stream) {
   device.launch(
-      permute_call(plan, permutation, permutation.from.kernels, permutation.to.kernels, pairs, count, limits.grid_max),
+      permute_call(plan, permutation, permutation.from.kernels, permutation.to.kernels, pairs, count, grid_max),
       stream);
 }
 

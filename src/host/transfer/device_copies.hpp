@@ -70,14 +70,21 @@ void copy_by_cpu(const CopyShape& shape, std::uint32_t count, const PairAt& pair
   });
 }
 
-/// What all kernels of one engine are launched with.
+/// What the kernels of one direction are launched with: thread blocks, as in kernels::CopyCells.
 struct KernelLimits {
-  std::uint32_t grid_max = 0;  ///< as in kernels::CopyCells
+  std::uint32_t copy = 0;     ///< of copies from one side to the other
+  std::uint32_t hop = 0;      ///< of copies and permutations between the device's side and a ring
+  std::uint32_t permute = 0;  ///< of permutations from one side to the other
 };
+
+/// `grid_max` for all if it is given. Else few for what goes over a link: they keep it busy, and more of them only wait
+/// for it, in the way of the model's kernels.
+[[nodiscard]] KernelLimits kernel_limits(Direction direction, const DeviceCapabilities& capabilities,
+                                         std::uint32_t grid_max) noexcept;
 
 /// Enqueues a kernel that copies `count` blocks. Errors  DeviceError.
 void copy_by_kernel(Device& device, const CopyShape& shape, const BlockPair* pairs, std::uint32_t count, bool bulk,
-                    KernelLimits limits, StreamView stream);
+                    std::uint32_t grid_max, StreamView stream);
 
 /// Two sides that begin with the same layer, and their orders.
 struct Permutation {
@@ -90,7 +97,7 @@ struct Permutation {
 
 /// Enqueues a kernel that permutes `count` blocks. Errors  DeviceError.
 void permute_by_kernel(Device& device, const TransferPlan& plan, const Permutation& permutation, const BlockPair* pairs,
-                       std::uint32_t count, KernelLimits limits, StreamView stream);
+                       std::uint32_t count, std::uint32_t grid_max, StreamView stream);
 /// The same on the calling thread, through the addresses of the CPU.
 void permute_by_cpu(const TransferPlan& plan, const Permutation& permutation, const BlockPair* pairs,
                     std::uint32_t count);

@@ -75,7 +75,7 @@ void Enqueuer::enqueue_part(const TransferSlot& piece, const TransferPlan& plan,
     const Permutation permutation{plan.from_layer(plan.source, plan.source_order, part.begin), plan.source_order,
                                   plan.from_layer(plan.target, plan.target_order, part.begin), plan.target_order,
                                   part.size()};
-    return permute_by_kernel(*device_, plan, permutation, piece.device_pairs + first, count, limits_, lane);
+    return permute_by_kernel(*device_, plan, permutation, piece.device_pairs + first, count, limits_.permute, lane);
   }
   const CopyShape shape = plan.direct_shape(part);
   const auto pair_at = [pairs = piece.pairs + first](std::uint32_t i) { return pairs[i]; };
@@ -86,7 +86,7 @@ void Enqueuer::enqueue_part(const TransferSlot& piece, const TransferPlan& plan,
       return copy_by_batches(*device_, *batch_, shape, count, pair_at, lane);
     default:
       return copy_by_kernel(*device_, shape, piece.device_pairs + first, count,
-                            plan.mechanism == Mechanism::BulkCopyKernel, limits_, lane);
+                            plan.mechanism == Mechanism::BulkCopyKernel, limits_.copy, lane);
   }
 }
 
@@ -127,10 +127,10 @@ void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& 
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
   if (plan.permutes()) {
     permute_by_kernel(*device_, plan, {staged, plan.source_order, target, plan.target_order, batch.layer_count},
-                      kernel_pairs, count, limits_, second);
+                      kernel_pairs, count, limits_.hop, second);
   } else {
     copy_by_kernel(*device_, plan.shape(staged, target, plan.source_order, batch.layer_count), kernel_pairs, count,
-                   plan.bulk, limits_, second);
+                   plan.bulk, limits_.hop, second);
   }
   device_->record(slot.vacant.view(), second);
 }
@@ -150,10 +150,10 @@ void Enqueuer::enqueue_to_host(const TransferSlot& piece, const TransferPlan& pl
   device_->wait(first, slot.vacant.view());
   if (plan.permutes()) {
     permute_by_kernel(*device_, plan, {source, plan.source_order, staged, plan.target_order, batch.layer_count},
-                      kernel_pairs, count, limits_, first);
+                      kernel_pairs, count, limits_.hop, first);
   } else {
     copy_by_kernel(*device_, plan.shape(source, staged, plan.source_order, batch.layer_count), kernel_pairs, count,
-                   plan.bulk, limits_, first);
+                   plan.bulk, limits_.hop, first);
   }
   device_->record(slot.full.view(), first);
   device_->wait(second, slot.full.view());

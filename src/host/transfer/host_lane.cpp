@@ -12,6 +12,12 @@
 #include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
+namespace {
+
+/// Spans from here on go by a call each, which the copy engine serves at its full rate.
+constexpr std::uint64_t kCallBytes = 1u << 20;
+
+}  // namespace
 
 HostLane::HostLane(TransferCore& core, const std::shared_ptr<Device>& device, const Options& options)
     : core_(core),
@@ -104,16 +110,16 @@ void HostLane::enqueue_hop(const TransferSlot& piece, const TransferPlan& plan, 
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
   if (plan.permutes()) {
     permute_by_kernel(*device_, plan, {from, plan.source_order, to, plan.target_order, batch.layer_count}, kernel_pairs,
-                      count, options_.kernels, stream_.view());
+                      count, options_.kernels.permute, stream_.view());
     return;
   }
   const CopyShape shape = plan.shape(from, to, plan.source_order, batch.layer_count);
-  if (shape.fragment_bytes >= MechanismTable::kEngineBytes) {
+  if (shape.fragment_bytes >= kCallBytes) {
     copy_by_calls(
         *device_, shape, count, [pairs = piece.staged_pairs + batch.first](std::uint32_t i) { return pairs[i]; },
         stream_.view());
   } else {
-    copy_by_kernel(*device_, shape, kernel_pairs, count, plan.bulk, options_.kernels, stream_.view());
+    copy_by_kernel(*device_, shape, kernel_pairs, count, plan.bulk, options_.kernels.copy, stream_.view());
   }
 }
 

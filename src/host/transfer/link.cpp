@@ -90,12 +90,12 @@ void Link::submit(TransferSlot& slot) {
     const MutexLock lock(mutex_);
     waiting_[static_cast<std::size_t>(slot.priority)].push(slot);
   }
-  dispatch();
+  dispatch(1);  // the lane's thread goes on with the rest
 }
 
 bool Link::force(TransferSlot& slot) {
   const bool ordered = enqueue_all(slot);
-  dispatch();  // of what came meanwhile
+  dispatch(1);  // of what came meanwhile
   return ordered;
 }
 
@@ -118,11 +118,11 @@ bool Link::enqueue_all(TransferSlot& slot) {
   return !slot.error && slot.last_slice != nullptr && slot.last_slice->recorded;
 }
 
-void Link::dispatch() {
+void Link::dispatch(std::uint32_t slices_max) {
   const MutexLock lock(mutex_);
   if (dispatching_) return;
   dispatching_ = true;
-  for (std::uint32_t enqueued = 0; enqueued < kSlicesPerDispatch || slices_in_flight_ == 0; ++enqueued) {
+  for (std::uint32_t enqueued = 0; enqueued < slices_max || nothing_in_flight(); ++enqueued) {
     Slice* const slice = next_slice();
     if (slice == nullptr) break;
     enqueue_next(*slice);
@@ -132,15 +132,20 @@ void Link::dispatch() {
 }
 
 Slice* Link::next_slice() noexcept {
-  if (forced_.front() != nullptr) return cut(*forced_.front());
-  for (const TransferPriority priority : kOnDemandFirst) {
-    TransferSlot* const slot = waiting_[static_cast<std::size_t>(priority)].front();
-    if (slot != nullptr) return cut(*slot);  // or null: nobody takes the room it waits for
+  if (forced_.front() != nullptr) return cut(*forced_.front(), true);
+  TransferSlot* const urgent = waiting_[static_cast<std::size_t>(TransferPriority::OnDemand)].front();
+  TransferSlot* const other = waiting_[static_cast<std::size_t>(TransferPriority::WriteBehind)].front();
+  if (urgent != nullptr) {
+    if (Slice* const slice = cut(*urgent, false)) return slice;
   }
-  return nullptr;
+  if (other == nullptr) return nullptr;
+  // OnDemand transfers under way may wait for work that waits for the other; its first slice needs no room.
+  const bool let_through = may_be_held_ && in_flight_of(other->priority) == 0;
+  if (urgent != nullptr && !let_through) return nullptr;  // nobody takes the room that it waits for
+  return cut(*other, let_through);
 }
 
-Slice* Link::cut(TransferSlot& slot) noexcept {
+Slice* Link::cut(TransferSlot& slot, bool beyond_budget) noexcept {
   const auto free = slot.forced ? &slot.slices.back()
                                 : std::find_if(slot.slices.begin(), slot.slices.end() - 1,
                                                [](const Slice& slice) { return !slice.in_flight; });
@@ -156,7 +161,7 @@ Slice* Link::cut(TransferSlot& slot) noexcept {
     std::tie(end, pairs) = advanced(slot, slot.cursor, slot.pairs_per_slice);
     bytes = pairs * slot.plan.block_bytes();
   }
-  if (!slot.forced && bytes_in_flight_ != 0 && bytes_in_flight_ + bytes > bytes_in_flight_max_) return nullptr;
+  if (!beyond_budget && bytes_in_flight_ != 0 && bytes_in_flight_ + bytes > bytes_in_flight_max_) return nullptr;
 
   Slice& slice = *free;
   slice.begin = std::exchange(slot.cursor, end);
@@ -165,7 +170,8 @@ Slice* Link::cut(TransferSlot& slot) noexcept {
   slice.in_flight = true;
   slot.bytes_left -= bytes;
   ++slot.slices_in_flight;
-  ++slices_in_flight_;
+  ++in_flight_of(slot.priority);
+  if (slot.priority == TransferPriority::OnDemand) may_be_held_ = slot.has_dependency;
   bytes_in_flight_ += bytes;
   if (end == slot.finish()) remove_waiting(slot);
   return &slice;
@@ -226,15 +232,18 @@ void Link::run(TransferPriority priority) {
   while (true) {
     mutex_.lock();
     Slice* const slice = arrived(priority);
+    // A submit that enqueues something holds this up for one slice, then leaves the rest to it.
+    while (slice != nullptr && dispatching_) dispatched_.wait(mutex_);
     mutex_.unlock();
     if (slice == nullptr) return;
+    dispatch(kSlicesPerDispatch);
     std::optional<std::string> failure = await(*slice, stream);
     mutex_.lock();
     const bool ended = finished(*slice, std::move(failure));
     mutex_.unlock();
     // Waiters first, then the device, then whoever wants to be called.
     PooledState* const state = ended ? &core_.end(*slice->slot) : nullptr;
-    dispatch();
+    dispatch(kSlicesPerDispatch);
     if (state != nullptr) core_.settle(*state);
   }
 }
@@ -251,7 +260,7 @@ Slice* Link::arrived(TransferPriority priority) {
 bool Link::finished(Slice& slice, std::optional<std::string> failure) {
   TransferSlot& slot = *slice.slot;
   bytes_in_flight_ -= slice.bytes;
-  --slices_in_flight_;
+  --in_flight_of(slot.priority);
   --slot.slices_in_flight;
   slice.in_flight = false;
   if (failure) abandon(slot, transfer_failed(slice, failure->c_str()));

@@ -20,7 +20,8 @@ class TransferCore;
 /// thread which blocks on the events of its slices, one after the other.
 ///
 /// Order    OnDemand before WriteBehind, each first come, first served. What waits is cut into slices, so that no more
-///          than bytes_in_flight_max lie where priorities do not count.
+///          than bytes_in_flight_max lie where priorities do not count. If OnDemand transfers take all of that and may be
+///          waiting for others' work, one WriteBehind slice is let through all the same: they may wait for it.
 /// Threads  any. Device calls are made by one thread at a time, whoever finds something to enqueue, with no lock held.
 class Link {
  public:
@@ -61,17 +62,24 @@ class Link {
     Slice* last = nullptr;
   };
   static constexpr std::size_t kPriorities = 2;
-  /// One call enqueues no more if others will go on anyhow: nobody's submit works for all.
+  /// A lane's thread has a slice to wait for behind them.
   static constexpr std::uint32_t kSlicesPerDispatch = 8;
 
   [[nodiscard]] Lane& lane(TransferPriority priority) const noexcept {
     return *lanes_[static_cast<std::size_t>(priority)];
   }
-  void dispatch() KVBM_EXCLUDES(mutex_);
+  /// Enqueues what may be, but no more than this if others will go on anyhow: nobody's submit works for all.
+  void dispatch(std::uint32_t slices_max) KVBM_EXCLUDES(mutex_);
   [[nodiscard]] bool enqueue_all(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
   /// The next slice that may be enqueued; null if there is none now.
   [[nodiscard]] Slice* next_slice() noexcept KVBM_REQUIRES(mutex_);
-  [[nodiscard]] Slice* cut(TransferSlot& slot) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] Slice* cut(TransferSlot& slot, bool beyond_budget) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] std::uint32_t& in_flight_of(TransferPriority priority) noexcept KVBM_REQUIRES(mutex_) {
+    return slices_in_flight_[static_cast<std::size_t>(priority)];
+  }
+  [[nodiscard]] bool nothing_in_flight() const noexcept KVBM_REQUIRES(mutex_) {
+    return slices_in_flight_[0] + slices_in_flight_[1] == 0;
+  }
   void remove_waiting(TransferSlot& slot) noexcept KVBM_REQUIRES(mutex_);
   /// Nothing more of it will be enqueued.
   void abandon(TransferSlot& slot, TransferError error) KVBM_REQUIRES(mutex_);
@@ -97,7 +105,8 @@ class Link {
   std::array<SlotQueue, kPriorities> waiting_ KVBM_GUARDED_BY(mutex_);
   std::array<SliceQueue, kPriorities> under_way_ KVBM_GUARDED_BY(mutex_);
   std::uint64_t bytes_in_flight_ KVBM_GUARDED_BY(mutex_) = 0;
-  std::uint32_t slices_in_flight_ KVBM_GUARDED_BY(mutex_) = 0;
+  std::array<std::uint32_t, kPriorities> slices_in_flight_ KVBM_GUARDED_BY(mutex_){};
+  bool may_be_held_ KVBM_GUARDED_BY(mutex_) = false;  // the last OnDemand slice waits for others' work
   bool dispatching_ KVBM_GUARDED_BY(mutex_) = false;
   bool ending_ KVBM_GUARDED_BY(mutex_) = false;
 };

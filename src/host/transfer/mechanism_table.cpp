@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "kvbm/base/assert.hpp"
 
@@ -15,21 +16,21 @@ struct Cost {
   double bytes_per_us;
 };
 
-/// Published figures for PCIe Gen5 parts (the project's GPU guide names them); only their ratios matter here.
+/// Close to what an H100 on PCIe Gen5 shows (bench/results); only their ratios matter here.
 Cost cost_of(Direction direction, Mechanism mechanism) noexcept {
   const bool on_device = direction == Direction::DeviceToDevice;
   const double engine = on_device ? 1'500'000 : 55'000;
   switch (mechanism) {
     case Mechanism::Copies:
-      return {5, 2.0, engine};
+      return {5, 3.0, engine};
     case Mechanism::BatchedCopy:  // never merges neighbours, and costs each descriptor
-      return {8, direction == Direction::HostToDevice ? 1.0 : 0.5, engine};
+      return {10, 0.5, engine};
     case Mechanism::CopyKernel:  // reads over the link are slower than writes
-      return {10, 0.01, on_device ? 1'400'000.0 : direction == Direction::HostToDevice ? 35'000.0 : 52'500.0};
+      return {10, 0.01, on_device ? 1'400'000.0 : direction == Direction::HostToDevice ? 50'500.0 : 52'000.0};
     case Mechanism::BulkCopyKernel:
-      return {10, 0.01, on_device ? 1'450'000.0 : direction == Direction::HostToDevice ? 36'000.0 : 53'000.0};
+      return {10, 0.01, on_device ? 1'450'000.0 : direction == Direction::HostToDevice ? 50'600.0 : 52'100.0};
     default:  // Staged: the engine's rate less the hop on the device, and a batch of latency
-      return {40, 0.005, 52'000};
+      return {60, 0.005, 53'500};
   }
 }
 
@@ -40,20 +41,18 @@ std::size_t index_of(Mechanism mechanism) noexcept {
   return static_cast<std::size_t>(found - all.begin());
 }
 
-/// Where a value lies between the points of one axis, by logarithm; clamped to its ends.
+/// Where a value lies among the points of one axis: between two of them, or beyond the last two.
 struct Place {
   std::size_t below;
-  float share_above;
+  double share_above;  ///< 0 at `below`, 1 at the next point
 };
 
 template <class Value, std::size_t kPoints>
 Place place_of(const std::array<Value, kPoints>& axis, double value) noexcept {
   std::size_t below = 0;
   while (below + 2 < kPoints && value >= static_cast<double>(axis[below + 1])) ++below;
-  const double low = std::log2(static_cast<double>(axis[below]));
-  const double high = std::log2(static_cast<double>(axis[below + 1]));
-  const double share = (std::log2(std::max(value, 1.0)) - low) / (high - low);
-  return {below, static_cast<float>(std::clamp(share, 0.0, 1.0))};
+  const auto low = static_cast<double>(axis[below]);
+  return {below, std::max(0.0, (value - low) / (static_cast<double>(axis[below + 1]) - low))};
 }
 
 }  // namespace
@@ -87,7 +86,7 @@ MechanismTable MechanismTable::built_in() noexcept {
         for (std::size_t count = 0; count < kCounts.size(); ++count) {
           const double bytes = static_cast<double>(kSpanBytes[size]) * kCounts[count];
           const double us = cost.fixed_us + kCounts[count] * cost.span_us + bytes / cost.bytes_per_us;
-          table.set(static_cast<Direction>(direction), mechanism, size, count, static_cast<float>(bytes / us));
+          table.set(static_cast<Direction>(direction), mechanism, size, count, us);
         }
       }
     }
@@ -96,40 +95,38 @@ MechanismTable MechanismTable::built_in() noexcept {
 }
 
 void MechanismTable::set(Direction direction, Mechanism mechanism, std::size_t size_index, std::size_t count_index,
-                         float rate) noexcept {
-  rates_[static_cast<std::size_t>(direction)][index_of(mechanism)][size_index][count_index] = rate;
+                         double microseconds) noexcept {
+  times_[static_cast<std::size_t>(direction)][index_of(mechanism)][size_index][count_index] = microseconds;
 }
 
 const MechanismTable::Grid& MechanismTable::grid(Direction direction, Mechanism mechanism) const noexcept {
   KVBM_ASSERT(direction != Direction::HostToHost, "the CPU has one way only");
-  return rates_[static_cast<std::size_t>(direction)][index_of(mechanism)];
+  return times_[static_cast<std::size_t>(direction)][index_of(mechanism)];
 }
 
-float MechanismTable::rate(Direction direction, Mechanism mechanism, std::size_t span_bytes,
-                           std::uint64_t count) const noexcept {
-  const Grid& rates = grid(direction, mechanism);
+double MechanismTable::time(Direction direction, Mechanism mechanism, std::size_t span_bytes,
+                            std::uint64_t count) const noexcept {
+  const Grid& times = grid(direction, mechanism);
   const Place size = place_of(kSpanBytes, static_cast<double>(span_bytes));
   const Place number = place_of(kCounts, static_cast<double>(count));
   const auto along_counts = [&](std::size_t row) {
-    return std::lerp(rates[row][number.below], rates[row][number.below + 1], number.share_above);
+    return std::lerp(times[row][number.below], times[row][number.below + 1], number.share_above);
   };
   return std::lerp(along_counts(size.below), along_counts(size.below + 1), size.share_above);
 }
 
 Mechanism MechanismTable::choose(Direction direction, std::size_t span_bytes, std::uint64_t count,
                                  MechanismSet possible) const noexcept {
-  if (span_bytes >= kEngineBytes && possible.contains(Mechanism::Copies)) return Mechanism::Copies;
-  float best_rate = -1;
+  std::optional<double> least;
   Mechanism best = Mechanism::Copies;
   for (const Mechanism mechanism : kMechanisms) {
     if (!possible.contains(mechanism)) continue;
-    const float its_rate = rate(direction, mechanism, span_bytes, count);
-    if (its_rate > best_rate) {
-      best_rate = its_rate;
-      best = mechanism;
-    }
+    const double microseconds = time(direction, mechanism, span_bytes, count);
+    if (least && microseconds >= *least) continue;
+    least = microseconds;
+    best = mechanism;
   }
-  KVBM_ASSERT(best_rate >= 0, "at least one mechanism is possible");
+  KVBM_ASSERT(least.has_value(), "at least one mechanism is possible");
   return best;
 }
 

@@ -27,37 +27,40 @@ class MechanismSet {
   std::uint32_t bits_ = 0;
 };
 
-/// How fast each mechanism moves `count` spans of one size in one direction, measured at some points and interpolated
-/// between them, in the logarithms of both.
+/// How long each mechanism takes for `count` spans of one size in one direction, measured at some points. A transfer
+/// costs something to begin with, and something for each span and byte, so times are linear between neighbouring
+/// points, and beyond the last ones too.
 ///
-/// Units  bytes per microsecond.
+/// Units  microseconds.
 class MechanismTable {
  public:
-  static constexpr std::array<std::size_t, 4> kSpanBytes{4u << 10, 16u << 10, 64u << 10, 256u << 10};
+  static constexpr std::array<std::size_t, 6> kSpanBytes{4u << 10,   16u << 10, 64u << 10,
+                                                         256u << 10, 1u << 20,  4u << 20};
   static constexpr std::array<std::uint32_t, 4> kCounts{1, 16, 256, 4096};
   static constexpr std::array<Mechanism, 5> kMechanisms{
       Mechanism::Copies, Mechanism::BatchedCopy, Mechanism::CopyKernel, Mechanism::BulkCopyKernel, Mechanism::Staged};
   static constexpr std::size_t kDirections = 3;  // those a device takes part in
-  /// Spans from here on take the copy engine, which gains nothing more from anything else.
-  static constexpr std::size_t kEngineBytes = 1u << 20;
+  /// From spans of this size on a copy call for each of them loses nothing against one call for all.
+  static constexpr std::size_t kEngineBytes = 8u << 20;
 
   /// From a cost model, for devices that were not measured.
   [[nodiscard]] static MechanismTable built_in() noexcept;
 
-  [[nodiscard]] float rate(Direction direction, Mechanism mechanism, std::size_t span_bytes,
-                           std::uint64_t count) const noexcept;
+  /// Precondition: count is not 0.
+  [[nodiscard]] double time(Direction direction, Mechanism mechanism, std::size_t span_bytes,
+                            std::uint64_t count) const noexcept;
   /// The fastest of `possible`, the first in the order of kMechanisms among equals. Precondition: there is one.
   [[nodiscard]] Mechanism choose(Direction direction, std::size_t span_bytes, std::uint64_t count,
                                  MechanismSet possible) const noexcept;
   void set(Direction direction, Mechanism mechanism, std::size_t size_index, std::size_t count_index,
-           float rate) noexcept;
+           double microseconds) noexcept;
 
  private:
-  using Grid = std::array<std::array<float, kCounts.size()>, kSpanBytes.size()>;
+  using Grid = std::array<std::array<double, kCounts.size()>, kSpanBytes.size()>;
 
   [[nodiscard]] const Grid& grid(Direction direction, Mechanism mechanism) const noexcept;
 
-  std::array<std::array<Grid, kMechanisms.size()>, kDirections> rates_{};
+  std::array<std::array<Grid, kMechanisms.size()>, kDirections> times_{};
 };
 
 }  // namespace kvbm

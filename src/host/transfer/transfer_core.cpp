@@ -76,17 +76,21 @@ TransferCore::TransferCore(std::shared_ptr<Device> device, const TransferEngineO
       slots_(device_, options.transfers_max, options.blocks_max) {
   const auto lanes = static_cast<std::uint32_t>(2 * links_.size() + host_lanes_.size());
   make_states(options.transfers_max + lanes);  // a lane may be about to give one back when its slot is taken again
-  const KernelLimits kernels{options.kernel_grid_max};
+  const auto kernels_of = [&](Direction direction) {
+    return kernel_limits(direction, device_->capabilities(), options.kernel_grid_max);
+  };
   for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost, Direction::DeviceToDevice}) {
     const bool over_link = direction != Direction::DeviceToDevice;
     links_[static_cast<std::size_t>(direction)] = std::make_unique<Link>(
         *this, device_,
         Link::Options{direction, over_link ? options.bytes_in_flight_max : UINT64_MAX,
-                      over_link ? device_ring(device_, slot_bytes_, options.staging_slots) : std::nullopt, kernels});
+                      over_link ? device_ring(device_, slot_bytes_, options.staging_slots) : std::nullopt,
+                      kernels_of(direction)});
   }
   for (auto& lane : host_lanes_) {
-    lane = std::make_unique<HostLane>(
-        *this, device_, HostLane::Options{slot_bytes_ * options.staging_slots, options.staging_slots, kernels});
+    lane = std::make_unique<HostLane>(*this, device_,
+                                      HostLane::Options{slot_bytes_ * options.staging_slots, options.staging_slots,
+                                                        kernels_of(Direction::HostToDevice)});
   }
 }
 

@@ -76,6 +76,14 @@ bool can_stage(const TransferPlan& plan) noexcept {
   return plan.strategy.direction != Direction::DeviceToDevice && plan.batch.layers != 0;
 }
 
+/// Whether the link carries a block, or what fits a slot of it, in one piece on its way through a ring.
+bool host_side_together(const TransferPlan& plan) noexcept {
+  const bool from_host = plan.strategy.direction == Direction::HostToDevice;
+  const InnerOrder order = from_host ? plan.source_order : plan.target_order;
+  const PageSide host = plan.from_layer(from_host ? plan.source : plan.target, order, plan.layers.begin);
+  return plan.shape(host, plan.staged({}, plan.batch.layers), order, plan.batch.layers).spans_per_block() == 1;
+}
+
 MechanismSet possible_on_device(const TransferPlan& plan, const PlanningContext& context) noexcept {
   MechanismSet set;
   const bool kernels_only = plan.strategy.path == TransferPath::KernelsOnly;
@@ -105,6 +113,7 @@ MechanismSet possible_for(const TransferPlan& plan, const PlanningContext& conte
 Mechanism fastest(const TransferPlan& plan, const TransferRequest& request, const PlanningContext& context,
                   MechanismSet possible) {
   if (plan.strategy.path == TransferPath::ThroughPinned) return Mechanism::Staged;
+  if (possible.contains(Mechanism::Staged) && !host_side_together(plan)) possible.erase(Mechanism::Staged);
   if (plan.strategy.path == TransferPath::HostCopy || plan.permutes()) {
     if (possible.contains(Mechanism::Staged)) return Mechanism::Staged;  // the link carries whole spans
     return plan.permutes() ? Mechanism::PermuteKernel : Mechanism::HostCopy;
