@@ -1,0 +1,117 @@
+#include "bench/support/pages_isolation.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+extern char** environ;  // NOLINT: POSIX names it so
+
+namespace kvbm::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+[[noreturn]] void refuse(int code, const std::string& call) {
+  throw std::system_error(code, std::generic_category(), call);
+}
+
+/// The end of a pipe that is read.
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) refuse(errno, "pipe2");
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    for (int& end : ends_) close_end(end);
+  }
+  [[nodiscard]] int writer() const noexcept { return ends_[1]; }
+  void close_writer() noexcept { close_end(ends_[1]); }
+
+  /// Appends what comes until the writers are gone; false if that takes longer than until `end`.
+  bool read_all(std::string& text, Clock::time_point end) const {
+    for (;;) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+      pollfd ready{.fd = ends_[0], .events = POLLIN, .revents = 0};
+      const int count = left <= 0 ? 0 : ::poll(&ready, 1, static_cast<int>(left));
+      if (count == 0) return false;
+      if (count < 0 && errno == EINTR) continue;
+      std::array<char, 4096> piece{};
+      const ssize_t got = ::read(ends_[0], piece.data(), piece.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return true;
+      text.append(piece.data(), static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  static void close_end(int& end) noexcept {
+    if (end >= 0) ::close(end);
+    end = -1;
+  }
+  std::array<int, 2> ends_{-1, -1};
+};
+
+pid_t start(const IsolatedCase& which, const Pipe& output) {
+  std::vector<char*> words{const_cast<char*>(which.program.c_str())};
+  for (const std::string& argument : which.arguments) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  if (const int code = ::posix_spawn_file_actions_init(&actions)) refuse(code, "posix_spawn_file_actions_init");
+  pid_t process = 0;
+  int code = ::posix_spawn_file_actions_adddup2(&actions, output.writer(), STDOUT_FILENO);
+  if (code == 0) code = ::posix_spawn(&process, which.program.c_str(), &actions, nullptr, words.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (code != 0) refuse(code, "posix_spawn " + which.program);
+  return process;
+}
+
+/// How the process ended, killed first if it is late.
+int end_of(pid_t process, bool late) {
+  if (late) ::kill(process, SIGKILL);
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0) {
+    if (errno != EINTR) refuse(errno, "waitpid");
+  }
+  return status;
+}
+
+/// Empty for a good end.
+std::string problem_of(int status, bool late, std::chrono::milliseconds limit) {
+  if (late) return fmt::format("no end within {} s", std::chrono::duration<double>(limit).count());
+  if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
+  if (WEXITSTATUS(status) > 1) return fmt::format("exit status {}", WEXITSTATUS(status));
+  return {};
+}
+
+}  // namespace
+
+PagesReport run_isolated(const IsolatedCase& which) {
+  Pipe output;
+  const pid_t process = start(which, output);
+  output.close_writer();
+  std::string text;
+  const bool late = !output.read_all(text, Clock::now() + which.limit);
+  std::string problem = problem_of(end_of(process, late), late, which.limit);
+  PagesReport report;
+  try {
+    report = parse_pages_report(text.substr(0, text.rfind('\n') + 1));  // a line may have been cut off
+  } catch (const std::runtime_error& error) {
+    if (problem.empty()) problem = error.what();
+  }
+  if (problem.empty() && report.rows.empty() && report.failures.empty()) problem = "it ended and said nothing";
+  if (!problem.empty()) report.failures.push_back({which.id, std::move(problem)});
+  return report;
+}
+
+}  // namespace kvbm::bench
