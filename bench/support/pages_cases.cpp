@@ -28,8 +28,7 @@ const PagesCase* find_pages_case(std::string_view id) noexcept {
 PagesReport run_pages_case(const PagesCase& which, const std::shared_ptr<Device>& device, const PagesOptions& options) {
   const std::string id(which.id);
   std::optional<PagesWorld> world;
-  PagesReport failed{
-      .device = device->capabilities().name, .emulated = device->capabilities().emulated, .rows = {}, .failures = {}};
+  PagesReport failed{.device = device->capabilities().name, .emulated = device->capabilities().emulated};
   try {
     world.emplace(device, options, id);
     which.run(*world);

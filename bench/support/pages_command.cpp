@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -29,6 +31,7 @@ struct Written {
   unsigned samples = 15;
   std::optional<bool> isolate;
   double limit_s = 20;
+  double total_s = 95;
   std::optional<std::string> json;  // a file; empty: the output, in place of the table
 };
 
@@ -52,16 +55,21 @@ void describe(CLI::App& app, Written& written, CLI::Option*& json, std::string& 
   app.add_option("--limit", written.limit_s, "Seconds that an isolated case may take")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  app.add_option("--total", written.total_s, "Seconds that all isolated cases may take")
+      ->check(CLI::Range(0.01, 36'000.0))
+      ->capture_default_str();
   json = app.add_option("--json", json_file, "An object a line: to that file beside the table, or alone to the output")
              ->expected(0, 1);
 }
 
-/// The device that the command line means, by its name there. Errors  std::runtime_error saying why there is none.
-std::string device_of(const Written& written) {
+/// The device that the command line means, by its name there; tells `err` if it was not asked for by name.
+/// Errors  std::runtime_error saying why there is none.
+std::string device_of(const Written& written, std::ostream& err) {
   if (written.device == "emulated") return written.device;
   const DeviceProbe probe = probe_devices();
   if (!probe.devices.empty()) return "cuda";
   if (written.device == "cuda") throw std::runtime_error("no GPU: " + probe.problem);
+  err << "kvbm-pages: no GPU: " << probe.problem << "; the emulated device takes its place\n";
   return "emulated";
 }
 
@@ -94,7 +102,7 @@ class Run {
       if (isolated_) {
         row_written(report.json());
       } else {
-        row_written(PagesReport{{}, false, {}, report.failures}.json());
+        row_written(PagesReport{.failures = report.failures}.json());
       }
       all.append(std::move(report));
     }
@@ -103,12 +111,15 @@ class Run {
 
  private:
   PagesReport in_process(const PagesCase& one) const {
-    return run_isolated(
-        {.id = std::string(one.id),
-         .program = program_,
-         .arguments = {"--device", device_name_, "--cases", std::string(one.id), "--bytes", std::to_string(mib_),
-                       "--samples", std::to_string(written_.samples), "--no-isolate", "--json"},
-         .limit = std::chrono::milliseconds(static_cast<long>(written_.limit_s * 1000))});
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin_;
+    const double left = std::min(written_.limit_s, written_.total_s - taken.count());
+    const std::string id(one.id);
+    if (left <= 0) return {.failures = {{id, fmt::format("not begun after {} s in all", written_.total_s)}}};
+    return run_isolated({.id = id,
+                         .program = program_,
+                         .arguments = {"--device", device_name_, "--cases", id, "--bytes", std::to_string(mib_),
+                                       "--samples", std::to_string(written_.samples), "--no-isolate", "--json"},
+                         .limit = std::chrono::milliseconds(std::lround(left * 1000))});
   }
   PagesReport here(const PagesCase& one, const std::shared_ptr<Device>& device,
                    const std::function<void(const std::string&)>& row_written) const {
@@ -125,6 +136,7 @@ class Run {
   std::string program_;
   std::size_t mib_;
   bool isolated_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 int run(const Written& written, const PagesSurroundings& surroundings) {
@@ -137,7 +149,7 @@ int run(const Written& written, const PagesSurroundings& surroundings) {
     json = &file;
     if (!file) throw CLI::ValidationError("--json", *written.json + " cannot be written");
   }
-  const std::string device = device_of(written);
+  const std::string device = device_of(written, surroundings.err);
   const PagesReport report = Run(written, device, surroundings.program)([&](const std::string& lines) {
     if (json != nullptr) *json << lines << std::flush;
   });

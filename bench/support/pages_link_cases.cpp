@@ -20,23 +20,23 @@ struct TwoSides {
   Pages host;
   std::vector<BlockPair> pairs;
 
-  TwoSides(PagesWorld& world, const LayoutConfig& config, LayoutKind device_kind, bool to_device)
+  TwoSides(PagesWorld& world, const LayoutConfig& config, LayoutKind device_kind)
       : device(world.pages(config, device_kind, MemoryKind::Device)),
         host(world.pages(config, LayoutKind::FullyContiguous, MemoryKind::Pinned)),
-        pairs(scattered_pairs(config.blocks)) {
-    const PagesMove there = move(to_device);
-    world.fill_random(there.source, 3);
-    world.poison(there.target);
-  }
-  [[nodiscard]] PagesMove move(bool to_device) const {
-    return to_device ? PagesMove{host, device, pairs} : PagesMove{device, host, pairs};
+        pairs(scattered_pairs(config.blocks)) {}
+  /// A move with random bytes where it comes from and poison where it goes.
+  [[nodiscard]] PagesMove prepared(PagesWorld& world, bool to_device) const {
+    PagesMove move{to_device ? host : device, to_device ? device : host, pairs};
+    world.fill_random(move.source, 3);
+    world.poison(move.target);
+    return move;
   }
 };
 
 /// One row: a transfer against the plain copy, by their rates.
 void against_plain(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, bool to_device, const std::string& name,
                    PagesGoal goal) {
-  const PagesMove move = sides.move(to_device);
+  const PagesMove move = sides.prepared(world, to_device);
   const std::size_t bytes = total_bytes(move.source->config());
   const auto times = world.alternate({[&] { plain.run(to_device, world.stream()); }, [&] { world.enqueue(move); }});
   const double reference = rate(plain.bytes(), times[0]);
@@ -49,6 +49,24 @@ void against_plain(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, b
              .spread = times[1].spread,
              .wrong_pages = world.wrong_pages_anew(move) + plain.wrong_pages()},
             goal);
+}
+
+/// The same for a caller that waits on the host: transfers are enqueued little by little, and waking up takes time.
+void against_plain_waiting(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, bool to_device,
+                           const std::string& name) {
+  const PagesMove move = sides.prepared(world, to_device);
+  const std::size_t bytes = total_bytes(move.source->config());
+  const auto times =
+      world.alternate_measured({[&] { return world.seconds([&] { plain.run(to_device, world.stream()); }); },
+                                [&] { return world.seconds_waiting(move); }});
+  const double reference = rate(plain.bytes(), times[0]);
+  world.add({.name = fmt::format("{}, until wait() returns", name),
+             .value = rate(bytes, times[1]),
+             .unit = "GB/s",
+             .reference = fmt::format("copy of {}, {:.1f} GB/s", size_text(plain.bytes()), reference),
+             .ratio = rate(bytes, times[1]) / reference,
+             .spread = times[1].spread,
+             .wrong_pages = world.wrong_pages_anew(move)});
 }
 
 /// A smaller plain copy, for what a goal about it leaves to lose.
@@ -76,9 +94,10 @@ void measure_offload(PagesWorld& world) {
   };
   for (const Shape shape : {Shape{32 * kKiB, 0.95}, Shape{8 * kKiB, 0.93}, Shape{4 * kKiB, 0.90}}) {
     const TwoSides sides(world, fragments_of(shape.fragment_bytes, kLayers, kOuter, world.options().bytes),
-                         LayoutKind::LayerSeparateOuterFirst, false);
-    against_plain(world, plain, sides, false, fmt::format("offload, fragments of {}", size_text(shape.fragment_bytes)),
-                  PagesGoal::at_least(shape.goal));
+                         LayoutKind::LayerSeparateOuterFirst);
+    const std::string name = fmt::format("offload, fragments of {}", size_text(shape.fragment_bytes));
+    against_plain(world, plain, sides, false, name, PagesGoal::at_least(shape.goal));
+    against_plain_waiting(world, plain, sides, false, name);
   }
 }
 
@@ -88,10 +107,10 @@ void measure_onboard(PagesWorld& world) {
   for (const std::size_t fragment_bytes : {32 * kKiB, 8 * kKiB, 4 * kKiB}) {
     for (const std::size_t bytes : {world.options().bytes, few}) {
       const TwoSides sides(world, fragments_of(fragment_bytes, kLayers, kOuter, bytes),
-                           LayoutKind::LayerSeparateOuterFirst, true);
-      against_plain(world, plain, sides, true,
-                    fmt::format("onboard {}, fragments of {}", size_text(bytes), size_text(fragment_bytes)),
-                    PagesGoal::at_least(bytes == few ? 0.85 : 0.95));
+                           LayoutKind::LayerSeparateOuterFirst);
+      const std::string name = fmt::format("onboard {}, fragments of {}", size_text(bytes), size_text(fragment_bytes));
+      against_plain(world, plain, sides, true, name, PagesGoal::at_least(bytes == few ? 0.85 : 0.95));
+      against_plain_waiting(world, plain, sides, true, name);
     }
   }
   smaller_copy(world, plain, few);
@@ -101,8 +120,8 @@ void measure_whole_pages(PagesWorld& world) {
   PlainCopy plain(world, world.options().bytes);
   for (const std::size_t page_bytes : {1 * kMiB, 2 * kMiB, 4 * kMiB, 8 * kMiB}) {
     const LayoutConfig config = fragments_of(page_bytes / (kLayers * kOuter), kLayers, kOuter, world.options().bytes);
+    const TwoSides sides(world, config, LayoutKind::FullyContiguous);
     for (const bool to_device : {false, true}) {
-      const TwoSides sides(world, config, LayoutKind::FullyContiguous, to_device);
       against_plain(world, plain, sides, to_device,
                     fmt::format("{}, pages of {}", to_device ? "onboard" : "offload", size_text(page_bytes)),
                     PagesGoal::at_least(0.98));
@@ -129,11 +148,13 @@ void measure_both_directions(PagesWorld& world) {
   for (const Shape shape : {Shape{32 * kKiB, LayoutKind::FullyContiguous, "pages of 2 MiB"},
                             Shape{32 * kKiB, LayoutKind::LayerSeparateOuterFirst, "fragments of 32 KiB"}}) {
     const LayoutConfig config = fragments_of(shape.fragment_bytes, kLayers, kOuter, world.options().bytes);
-    const TwoSides offload(world, config, shape.kind, false);
-    const TwoSides onboard(world, config, shape.kind, true);
+    const TwoSides one(world, config, shape.kind);
+    const TwoSides other(world, config, shape.kind);
+    const PagesMove offload = one.prepared(world, false);
+    const PagesMove onboard = other.prepared(world, true);
     const auto times = world.alternate({opposite_copies, [&] {
-                                          world.enqueue(offload.move(false));
-                                          world.enqueue(onboard.move(true));
+                                          world.enqueue(offload);
+                                          world.enqueue(onboard);
                                         }});
     const double reference = rate(down.bytes() + up.bytes(), times[0]);
     const double both = rate(2 * total_bytes(config), times[1]);
@@ -143,8 +164,8 @@ void measure_both_directions(PagesWorld& world) {
                .reference = fmt::format("two opposite copies of {}, {:.1f} GB/s", size_text(down.bytes()), reference),
                .ratio = both / reference,
                .spread = times[1].spread,
-               .wrong_pages = world.wrong_pages_anew(offload.move(false)) + world.wrong_pages_anew(onboard.move(true)) +
-                              down.wrong_pages() + up.wrong_pages()},
+               .wrong_pages = world.wrong_pages_anew(offload) + world.wrong_pages_anew(onboard) + down.wrong_pages() +
+                              up.wrong_pages()},
               PagesGoal::at_least(0.95));
   }
 }

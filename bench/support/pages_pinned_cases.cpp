@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "bench/support/pages_cases.hpp"
 #include "kvbm/memory/pinned_memory.hpp"
@@ -17,18 +18,19 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 
 /// Bytes of pinned memory that are not what a copy from the device wrote there, counted by megabytes.
 std::uint64_t wrong_megabytes(PagesWorld& world, const Memory& pinned) {
-  const Memory piece = allocate_device(world.device(), kMiB);
-  constexpr std::byte kByte{0x5C};
-  world.device()->fill(piece.address(), std::to_integer<std::uint8_t>(kByte), kMiB, world.stream());
+  const Pages page = world.pages(fragments_of(kMiB, 1, 1, kMiB), LayoutKind::FullyContiguous, MemoryKind::Device);
+  const Pages wanted = world.pages(page->config(), LayoutKind::FullyContiguous, MemoryKind::Pinned);
+  const std::byte* const piece = page->host_view().base;
+  world.fill_random(page, 12);
+  world.fill_random(wanted, 12);
   for (std::size_t at = 0; at < pinned.bytes(); at += kMiB) {
-    world.device()->copy(pinned.address() + at, piece.address(), std::min(kMiB, pinned.bytes() - at), world.stream());
+    world.device()->copy(pinned.address() + at, piece, std::min(kMiB, pinned.bytes() - at), world.stream());
   }
   world.device()->synchronize(world.stream());
   std::uint64_t wrong = 0;
   for (std::size_t at = 0; at < pinned.bytes(); at += kMiB) {
-    const std::byte* const begin = pinned.address() + at;
-    const std::byte* const end = begin + std::min(kMiB, pinned.bytes() - at);
-    wrong += std::all_of(begin, end, [](std::byte byte) { return byte == kByte; }) ? 0 : 1;
+    const std::size_t bytes = std::min(kMiB, pinned.bytes() - at);
+    wrong += std::memcmp(pinned.address() + at, wanted->host_view().base, bytes) == 0 ? 0 : 1;
   }
   return wrong;
 }
@@ -36,7 +38,7 @@ std::uint64_t wrong_megabytes(PagesWorld& world, const Memory& pinned) {
 }  // namespace
 
 void measure_pinned_memory(PagesWorld& world) {
-  const std::size_t bytes = 8 * world.options().bytes;
+  const std::size_t bytes = 4 * world.options().bytes;
   constexpr unsigned kThreads = 16;
   const auto by_driver = [&] {
     const auto begin = Clock::now();
@@ -45,7 +47,6 @@ void measure_pinned_memory(PagesWorld& world) {
     world.device()->release_pinned(memory);
     return seconds;
   };
-  std::uint64_t wrong = 0;
   PinnedMemoryReport report;
   const auto by_kvbm = [&] {
     const auto begin = Clock::now();
@@ -53,7 +54,7 @@ void measure_pinned_memory(PagesWorld& world) {
     return seconds_since(begin);
   };
   const auto times = world.alternate_measured({by_driver, by_kvbm}, {.warm_ups = 1, .samples_max = 5});
-  wrong = wrong_megabytes(world, allocate_pinned(world.device(), bytes, {.threads = kThreads}));
+  const std::uint64_t wrong = wrong_megabytes(world, allocate_pinned(world.device(), bytes, {.threads = kThreads}));
   const auto rate = [bytes](const PagesTime& time) { return static_cast<double>(bytes) / time.seconds / 1e9; };
   world.add({.name = fmt::format("pinned memory, {}, {} threads", size_text(bytes), report.threads),
              .value = rate(times[1]),

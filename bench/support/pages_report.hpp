@@ -43,10 +43,10 @@ struct PagesFailure {
 
 /// All that a run of some cases says.
 struct PagesReport {
-  std::string device;  ///< its name
+  std::string device{};  ///< its name
   bool emulated = false;
-  std::vector<PagesRow> rows;
-  std::vector<PagesFailure> failures;
+  std::vector<PagesRow> rows{};
+  std::vector<PagesFailure> failures{};
 
   /// Appends what another report has; its device counts if this one has none.
   void append(PagesReport other);

@@ -89,6 +89,7 @@ std::vector<std::uint64_t> PagesWorld::sums(const Pages& pages, std::optional<La
   const std::size_t bytes = blocks * sizeof(std::uint64_t);
   const Memory sums = allocate_device(device_, bytes);
   const Memory pinned = allocate_pinned(device_, bytes);
+  device_->fill(sums.address(), ++unlike_, bytes, stream());
   device_->launch(
       kernels::checksum_pages({pages->device_view(), ids(blocks), blocks, layers.value_or(all_layers(pages)),
                                reinterpret_cast<std::uint64_t*>(sums.address())}),
@@ -117,16 +118,20 @@ std::uint64_t PagesWorld::wrong_pages_anew(const PagesMove& move) {
 
 // ---- time ----
 
-void PagesWorld::enqueue(const PagesMove& move) {
+Completion PagesWorld::submitted(const PagesMove& move) {
   const bool onboard = move.target->memory_kind() == MemoryKind::Device;
-  auto submitted = engine_.submit({.source = move.source,
-                                   .target = move.target,
-                                   .blocks = move.pairs,
-                                   .layers = move.layers,
-                                   .priority = onboard ? TransferPriority::OnDemand : TransferPriority::WriteBehind,
-                                   .mechanism = move.mechanism});
-  if (!submitted) throw std::runtime_error(submitted.error().text);
-  under_way_.push_back(std::move(*submitted));
+  auto completion = engine_.submit({.source = move.source,
+                                    .target = move.target,
+                                    .blocks = move.pairs,
+                                    .layers = move.layers,
+                                    .priority = onboard ? TransferPriority::OnDemand : TransferPriority::WriteBehind,
+                                    .mechanism = move.mechanism});
+  if (!completion) throw std::runtime_error(completion.error().text);
+  return *completion;
+}
+
+void PagesWorld::enqueue(const PagesMove& move) {
+  under_way_.push_back(submitted(move));
   under_way_.back().wait_on(stream());
 }
 
@@ -144,6 +149,15 @@ double PagesWorld::seconds(const std::function<void()>& work) {
   work();
   device_->record(passed_.view(), stream());
   while (!device_->done(passed_.view())) std::this_thread::yield();  // waking up would count too
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  finish();
+  return taken.count();
+}
+
+double PagesWorld::seconds_waiting(const PagesMove& move) {
+  const auto begin = std::chrono::steady_clock::now();
+  under_way_.push_back(submitted(move));
+  static_cast<void>(under_way_.back().wait());
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   finish();
   return taken.count();

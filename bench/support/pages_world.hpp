@@ -90,6 +90,8 @@ class PagesWorld {
   /// Seconds from the call of `work`, which enqueues, until the device has passed the end of the stream. Waits for
   /// every transfer that was enqueued.
   double seconds(const std::function<void()>& work);
+  /// Seconds from submitting until Completion::wait() has returned.
+  double seconds_waiting(const PagesMove& move);
   /// Rounds of warm-up, then `samples` rounds of all works in turn, so that drift hits them alike.
   [[nodiscard]] std::vector<PagesTime> alternate(const std::vector<std::function<void()>>& works);
   /// The same for works that measure themselves.
@@ -100,6 +102,7 @@ class PagesWorld {
   void add(PagesRow row, PagesGoal goal = {});
 
  private:
+  [[nodiscard]] Completion submitted(const PagesMove& move);
   [[nodiscard]] Memory copied_to_device(const void* data, std::size_t bytes);
   [[nodiscard]] const BlockId* ids(std::uint32_t count);
   void finish();
@@ -111,6 +114,7 @@ class PagesWorld {
   Stream stream_;
   Event passed_;
   std::optional<Memory> ids_;
+  std::uint8_t unlike_ = 0;  // what sums are before they are computed: never the same twice in a row
   std::vector<Completion> under_way_;
   Mechanism mechanism_ = Mechanism::Copies;
   PagesReport report_;
