@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 
@@ -76,33 +77,48 @@ pid_t start(const IsolatedCase& which, const Pipe& output) {
   return process;
 }
 
-/// How the process ended, killed first if it is late.
-int end_of(pid_t process, bool late) {
-  if (late) ::kill(process, SIGKILL);
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0) {
-    if (errno != EINTR) refuse(errno, "waitpid");
+/// How the process ended; nothing if that takes longer than until `end`.
+std::optional<int> reaped(pid_t process, Clock::time_point end) {
+  constexpr int kLookAgainMs = 5;
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(process, &status, WNOHANG);
+    if (ended == process) return status;
+    if (ended < 0 && errno != EINTR) refuse(errno, "waitpid");
+    if (Clock::now() >= end) return std::nullopt;
+    ::poll(nullptr, 0, kLookAgainMs);
   }
-  return status;
 }
 
-/// Empty for a good end.
-std::string problem_of(int status, bool late, std::chrono::milliseconds limit) {
-  if (late) return fmt::format("no end within {} s", std::chrono::duration<double>(limit).count());
+/// What was wrong with a status; empty for a good end.
+std::string problem_of(int status) {
   if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
   if (WEXITSTATUS(status) > 1) return fmt::format("exit status {}", WEXITSTATUS(status));
   return {};
 }
 
+/// Waits for the process, kills it if it is late, and says what was wrong; empty for a good end.
+std::string finish(pid_t process, bool is_late, Clock::time_point end, std::chrono::milliseconds limit) {
+  constexpr std::chrono::seconds kDying{5};  // in the driver, where signals wait
+  if (!is_late) {
+    if (const auto status = reaped(process, end)) return problem_of(*status);
+  }
+  ::kill(process, SIGKILL);
+  static_cast<void>(reaped(process, Clock::now() + kDying));
+  return fmt::format("no end within {} s", std::chrono::duration<double>(limit).count());
+}
+
 }  // namespace
 
 PagesReport run_isolated(const IsolatedCase& which) {
+  const Clock::time_point begin = Clock::now();
   Pipe output;
   const pid_t process = start(which, output);
   output.close_writer();
   std::string text;
-  const bool late = !output.read_all(text, Clock::now() + which.limit);
-  std::string problem = problem_of(end_of(process, late), late, which.limit);
+  const Clock::time_point end = begin + which.limit;
+  const bool is_late = !output.read_all(text, end);
+  std::string problem = finish(process, is_late, end, which.limit);
   PagesReport report;
   try {
     report = parse_pages_report(text.substr(0, text.rfind('\n') + 1));  // a line may have been cut off
