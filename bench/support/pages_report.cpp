@@ -71,8 +71,8 @@ std::string PagesReport::table() const {
                    row.wrong_pages == 0 ? "right" : fmt::format("{} pages WRONG", row.wrong_pages)});
   }
   std::string text = fmt::format("device: {}\n", device.empty() ? "none" : device);
-  if (emulated) text += "emulated: times say nothing about hardware\n";
-  text += "times: of the wall, from the first call until the device, asked again and again, has passed an event\n\n";
+  text += emulated ? "emulated: times say nothing about hardware\n\n"
+                   : "times: of the wall, from the first call until the device, polled, has passed an event\n\n";
   text += table.text();
   for (const PagesFailure& failure : failures) text += fmt::format("{} FAILED: {}\n", failure.id, failure.reason);
   return text;
