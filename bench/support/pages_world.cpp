@@ -87,17 +87,18 @@ void PagesWorld::poison(const Pages& pages) {
 std::vector<std::uint64_t> PagesWorld::sums(const Pages& pages, std::optional<LayerRange> layers) {
   const std::uint32_t blocks = pages->config().blocks;
   const std::size_t bytes = blocks * sizeof(std::uint64_t);
-  const Memory sums = allocate_device(device_, bytes);
-  const Memory pinned = allocate_pinned(device_, bytes);
-  device_->fill(sums.address(), ++unlike_, bytes, stream());
+  if (!sums_ || sums_->device.bytes() < bytes) {
+    sums_ = {allocate_device(device_, bytes), allocate_pinned(device_, bytes)};
+  }
+  device_->fill(sums_->device.address(), ++unlike_, bytes, stream());
   device_->launch(
       kernels::checksum_pages({pages->device_view(), ids(blocks), blocks, layers.value_or(all_layers(pages)),
-                               reinterpret_cast<std::uint64_t*>(sums.address())}),
+                               reinterpret_cast<std::uint64_t*>(sums_->device.address())}),
       stream());
-  device_->copy(pinned.address(), sums.address(), bytes, stream());
+  device_->copy(sums_->pinned.address(), sums_->device.address(), bytes, stream());
   device_->synchronize(stream());
   std::vector<std::uint64_t> numbers(blocks);
-  std::memcpy(numbers.data(), pinned.address(), bytes);
+  std::memcpy(numbers.data(), sums_->pinned.address(), bytes);
   return numbers;
 }
 

@@ -107,13 +107,18 @@ class PagesWorld {
   [[nodiscard]] const BlockId* ids(std::uint32_t count);
   void finish();
 
+  struct Sums {
+    Memory device;
+    Memory pinned;
+  };
   const PagesOptions options_;
   const std::string id_;
   const std::shared_ptr<Device> device_;
   TransferEngine engine_;
   Stream stream_;
   Event passed_;
-  std::optional<Memory> ids_;
+  std::optional<Memory> ids_;  // 0, 1, 2, ...
+  std::optional<Sums> sums_;
   std::uint8_t unlike_ = 0;  // what sums are before they are computed: never the same twice in a row
   std::vector<Completion> under_way_;
   Mechanism mechanism_ = Mechanism::Copies;

@@ -42,7 +42,7 @@ TEST_P(EveryCase, MovesRightBytesOnAnEmulatedDevice) {
 
 INSTANTIATE_TEST_SUITE_P(PagesCases, EveryCase,
                          testing::Values("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "K1", "K3"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& id) { return std::string(id.param); });
 
 TEST(PagesCases, AreTheOnesThatTestsKnow) { EXPECT_EQ(pages_cases().size(), 11u); }
 
