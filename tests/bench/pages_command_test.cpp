@@ -90,7 +90,7 @@ TEST_F(PagesProgram, JsonThatCannotBeWrittenIsRefusedBeforeAnythingRuns) {
 }
 
 TEST(PagesCommand, BadOptionsAreRefused) {
-  const std::vector<std::vector<std::string>> lines{{"--cases", "C10"},    {"--cases", "C1,c2"},    {"--device", "tpu"},
+  const std::vector<std::vector<std::string>> lines{{"--cases", "C10"},    {"--cases", "C1,c2"},  {"--device", "tpu"},
                                                     {"--samples", "0"},    {"--samples", "many"}, {"--bytes", "0"},
                                                     {"--bytes", "100000"}, {"--limit", "0"},      {"--total", "-1"},
                                                     {"--no-such-option"},  {"a stray argument"}};
