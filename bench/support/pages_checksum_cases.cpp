@@ -62,9 +62,12 @@ void time_checksums(PagesWorld& world, bool to_device) {
     world.device()->record(joined.view(), second.view());
     world.device()->wait(world.stream(), joined.view());
   };
-  const auto times = world.alternate({copy, copy_then_sums, sums_meanwhile});
+  // What arrives can be summed up only afterwards, what leaves at any time: the copy itself sums up nothing.
+  std::vector<std::function<void()>> works{copy, copy_then_sums};
+  if (!to_device) works.emplace_back(sums_meanwhile);
+  const auto times = world.alternate(works);
   const std::uint64_t wrong = world.wrong_pages_anew(move);
-  const auto add = [&](const char* name, const PagesTime& time) {
+  const auto add = [&](const std::string& name, const PagesTime& time) {
     world.add(
         {.name = name,
          .value = time.seconds * 1e3,
@@ -75,13 +78,8 @@ void time_checksums(PagesWorld& world, bool to_device) {
          .wrong_pages = wrong},
         PagesGoal::at_most(1.03));
   };
-  // What arrives can be summed up only afterwards, what leaves at any time: the copy itself sums up nothing.
-  if (to_device) {
-    add("onboard, then sums of the device's pages", times[1]);
-  } else {
-    add("offload, then sums of the device's pages", times[1]);
-    add("offload, sums of the device's pages meanwhile", times[2]);
-  }
+  add(fmt::format("{}, then sums of the device's pages", to_device ? "onboard" : "offload"), times[1]);
+  if (!to_device) add("offload, sums of the device's pages meanwhile", times[2]);
 }
 
 struct Fragmentation {
