@@ -53,7 +53,7 @@ void measure_pinned_memory(PagesWorld& world) {
     const Memory memory = allocate_pinned(world.device(), bytes, {.threads = kThreads}, &report);
     return seconds_since(begin);
   };
-  const auto times = world.alternate_measured({by_driver, by_kvbm}, {.warm_ups = 1, .samples_max = 5});
+  const auto times = world.alternate_measured({by_driver, by_kvbm}, {.warm_ups_max = 1, .samples_max = 5});
   const std::uint64_t wrong = wrong_megabytes(world, allocate_pinned(world.device(), bytes, {.threads = kThreads}));
   const auto rate = [bytes](const PagesTime& time) { return static_cast<double>(bytes) / time.seconds / 1e9; };
   world.add({.name = fmt::format("pinned memory, {}, {} threads", size_text(bytes), report.threads),

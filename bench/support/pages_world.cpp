@@ -177,7 +177,7 @@ std::vector<PagesTime> PagesWorld::alternate(const std::vector<std::function<voi
 std::vector<PagesTime> PagesWorld::alternate_measured(const std::vector<std::function<double()>>& works,
                                                       PagesRounds rounds) {
   std::vector<std::vector<double>> taken(works.size());
-  for (unsigned round = 0; round < rounds.warm_ups; ++round) {
+  for (unsigned round = 0; round < std::min(options_.warm_ups, rounds.warm_ups_max); ++round) {
     for (const auto& work : works) static_cast<void>(work());
   }
   for (unsigned round = 0; round < std::min(options_.samples, rounds.samples_max); ++round) {

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 struct PagesOptions {
   std::size_t bytes = 256 * kMiB;  ///< of the reference copy, and of most transfers
   unsigned samples = 15;
+  unsigned warm_ups = 3;                                                 ///< rounds before them
   std::function<void(const PagesReport&, const PagesRow&)> row_added{};  ///< told of each row as it is measured
 };
 
@@ -31,9 +32,9 @@ struct PagesTime {
   double spread;
 };
 
-/// How often works are measured. Costly ones settle for fewer rounds.
+/// Costly works settle for fewer rounds than the options ask for.
 struct PagesRounds {
-  unsigned warm_ups = 3;
+  unsigned warm_ups_max = 1000;
   unsigned samples_max = 1000;
 };
 

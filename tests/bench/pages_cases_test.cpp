@@ -10,7 +10,7 @@
 namespace kvbm::bench {
 namespace {
 
-const PagesOptions kQuick{.bytes = kMiB, .samples = 1};
+const PagesOptions kQuick{.bytes = kMiB, .samples = 1, .warm_ups = 0};
 
 PagesReport run(const char* id, const std::shared_ptr<Device>& device) {
   return run_pages_case(*find_pages_case(id), device, kQuick);
@@ -34,9 +34,12 @@ TEST_P(EveryCase, MovesRightBytesOnAnEmulatedDevice) {
   EXPECT_TRUE(std::any_of(report.rows.begin(), report.rows.end(), [](const PagesRow& row) { return row.goal != "-"; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(PagesCases, EveryCase,
-                         testing::Values("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "K1", "K3"),
-                         [](const auto& id) { return std::string(id.param); });
+#if defined(__SANITIZE_THREAD__)  // under which each byte costs a look: those in which streams and threads meet
+const auto kTested = testing::Values("C1", "C3", "C6", "C7", "K1");
+#else
+const auto kTested = testing::Values("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "K1", "K3");
+#endif
+INSTANTIATE_TEST_SUITE_P(PagesCases, EveryCase, kTested, [](const auto& id) { return std::string(id.param); });
 
 TEST(PagesCases, AreTheOnesThatTestsKnow) { EXPECT_EQ(pages_cases().size(), 11u); }
 
@@ -75,7 +78,8 @@ TEST(PagesCases, ALostKernelIsWrongPagesInEachRow) {
 TEST(PagesCases, OneLostByteOfACopyIsAWrongPage) {
   const auto device = std::make_shared<test::LossyDevice>(test::Losses{.copy_bytes = kMiB});
 
-  const PagesReport report = run_pages_case(*find_pages_case("C4"), device, {.bytes = 4 * kMiB, .samples = 1});
+  const PagesReport report =
+      run_pages_case(*find_pages_case("C4"), device, {.bytes = 4 * kMiB, .samples = 1, .warm_ups = 0});
 
   for (const PagesRow& row : report.rows) {
     const bool has_such_copies = row.name.find("pages of 1 MiB") != std::string::npos;
