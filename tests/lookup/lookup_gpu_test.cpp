@@ -46,7 +46,7 @@ class OnGpu : public testing::Test {
   std::optional<Stream> stream_;
 };
 
-/// The fused kernel, and the passes of CUB, against the plain loop on the host.
+/// The fused kernel in both orders, and the passes of CUB, against the plain loop on the host.
 template <class Case>
 class MatchOnGpu : public OnGpu {};
 using Cases = testing::Types<test::MatchCase<kernels::FingerprintSlot, std::uint64_t>,
@@ -63,7 +63,8 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
   this->device_->synchronize(table.changed());
   const Memory keys = this->template to_device<typename TypeParam::Input>(the_case.keys);
   const Memory offsets = this->template to_device<std::uint32_t>(the_case.offsets);
-  for (const bool fused : {true, false}) {
+  enum class Way { Rounds, Steps, Passes };
+  for (const Way way : {Way::Rounds, Way::Steps, Way::Passes}) {
     test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
     const Memory hints = this->template to_device<BlockHint>(answers.hints);
     const Memory prefixes = this->template to_device<std::uint32_t>(answers.prefixes);
@@ -73,7 +74,8 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
     batch.offsets = reinterpret_cast<const std::uint32_t*>(offsets.address());
     batch.hints = reinterpret_cast<BlockHint*>(hints.address());
     batch.prefixes = reinterpret_cast<std::uint32_t*>(prefixes.address());
-    if (fused) {
+    batch.order = way == Way::Steps ? kernels::MatchOrder::Steps : kernels::MatchOrder::Rounds;
+    if (way != Way::Passes) {
       kernels::launch_prefix_match(batch, this->stream_->view());
     } else {
       const auto count = static_cast<std::uint32_t>(the_case.keys.size());
@@ -89,6 +91,7 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
     this->template to_host<std::uint32_t>(prefixes, answers.prefixes);
 
     answers.expect_equal(expected, the_case.offsets);
+    if (this->HasFatalFailure()) FAIL() << "way " << static_cast<int>(way);
   }
 }
 

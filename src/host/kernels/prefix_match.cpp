@@ -12,7 +12,11 @@ void match_on_host(const Batch& batch) {
   if (batch.requests == 0) return;
   const std::uint64_t before = load_table(&batch.table.header()->finished);
   Warp warp;
-  PrefixMatch<Batch>{batch}(warp, 0, 1);
+  if (batch.order == MatchOrder::Rounds) {
+    PrefixMatch<Batch, MatchByRounds<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
+  } else {
+    PrefixMatch<Batch, MatchBySteps<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
+  }
   if (batch.epochs != nullptr) *batch.epochs = {before, load_table(&batch.table.header()->begun)};
   // release: whoever sees the word sees the answers
   if (batch.done != nullptr) std::atomic_ref(*batch.done).store(batch.done_value, std::memory_order_release);

@@ -114,7 +114,8 @@ void LookupLane::begin(const kernels::PrefixTableView<Slot>& table, EventView re
       .epochs = reinterpret_cast<kernels::TableEpochs*>(base + places_.epochs),
       .done = small ? reinterpret_cast<std::uint64_t*>(base + places_.done) : nullptr,
       .done_value = ++pieces_,
-      .blocks_left = reinterpret_cast<std::uint32_t*>(counter_.address())};
+      .blocks_left = reinterpret_cast<std::uint32_t*>(counter_.address()),
+      .blocks = piece.blocks};
   device_->launch(kernels::prefix_match(batch), stream_.view());
   if (!small) {
     device_->copy(memory_.address() + places_.epochs, base + places_.epochs, places_.end - places_.epochs,
