@@ -178,7 +178,7 @@ def check_cuda(tree):
         if not (on_device or path == "src/host/base/nvtx.cpp" or path.startswith("tests/nvtx/")):
             for number in lines_matching(tree.text[path], NVTX_HEADER):
                 yield f"{path}:{number}: an NVTX header outside src/device and src/host/base/nvtx.cpp"
-        if not (path.startswith(("kernels/", "tests/examples/")) and path.endswith(".cu")):
+        if not (path.startswith(("kernels/", "bench/", "tests/examples/")) and path.endswith(".cu")):
             for number in lines_matching(code, re.compile("<<<")):
                 yield f"{path}:{number}: a kernel launch outside kernels/*.cu"
         if not (re.match(r"src/(host|device)/memory/", path) or is_gpu_test(path)):

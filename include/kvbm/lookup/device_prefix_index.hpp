@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kvbm/device/device.hpp"
+#include "kvbm/lookup/pinned_prefix_batch.hpp"
 #include "kvbm/lookup/prefix_index.hpp"
 
 namespace kvbm {
@@ -42,6 +43,11 @@ class DevicePrefixIndex {
   void look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes, PrefixAnswers& answers);
   void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                PrefixAnswers& answers);
+
+  /// Answers the first `requests` requests of a batch in pinned memory, with the same answers. In no case is the host
+  /// to copy a key or a hint; what crosses does so in pieces, both ways at once.
+  /// Precondition: the index is not exact; the batch is of the same device, and its offsets rise from 0.
+  void look_up(PinnedPrefixBatch& batch, std::uint32_t requests);
 
   /// The index on the host that this one is a copy of: fingerprints, guards, tiers, and look-ups without the device.
   [[nodiscard]] const PrefixIndex& host_index() const noexcept;

@@ -6,6 +6,7 @@
 
 #include "src/host/lookup/device_table.hpp"
 #include "src/host/lookup/lookup_lane.hpp"
+#include "src/host/lookup/pinned_lookup.hpp"
 
 namespace kvbm {
 
@@ -88,6 +89,11 @@ void DevicePrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::spa
   KVBM_ASSERT(!impl_->exact, "an exact index knows no fingerprints");
   KVBM_ASSERT(offsets.empty() || offsets.back() <= fingerprints.size(), "a request lies beyond the fingerprints");
   impl_->look_up<kernels::FingerprintSlot>(offsets, answers, [fingerprints](std::size_t i) { return fingerprints[i]; });
+}
+
+void DevicePrefixIndex::look_up(PinnedPrefixBatch& batch, std::uint32_t requests) {
+  KVBM_ASSERT(!impl_->exact, "an exact index knows no fingerprints");
+  batch.lookup_->run(impl_->view<kernels::FingerprintSlot>(), impl_->table.changed(), requests, impl_->small_blocks);
 }
 
 const PrefixIndex& DevicePrefixIndex::host_index() const noexcept { return impl_->index; }

@@ -47,7 +47,8 @@ class PrefixIndex::Table final : public Impl {
       update.changes += feed.follow(
           planner_, [this](const SequenceHash& hash) { return key_of(hash); }, update.resyncs);
     }
-    const TableChanges changes = planner_.commit();
+    const ChangeRoom room = mirror != nullptr ? mirror->room(planner_.changed_words()) : ChangeRoom{};
+    const TableChanges changes = planner_.commit(room);
     update.epoch = changes.epoch;
     update.hashes = planner_.keys();
     const std::shared_ptr<const Memory> before = [this] {

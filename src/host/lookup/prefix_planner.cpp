@@ -363,15 +363,16 @@ bool PrefixPlanner<Slot>::remove(const Key& key, BlockHint hint) noexcept {
 }
 
 template <class Slot>
-TableChanges PrefixPlanner<Slot>::commit() {
+TableChanges PrefixPlanner<Slot>::commit(ChangeRoom room) {
   const bool changed = in_batch_ || replaced_;
   const kernels::TableWord* const all = memory_->words().data();
-  words_.clear();
-  words_.reserve(places_.size());
-  for (const std::uint32_t place : places_) {
-    if (!replaced_) words_.push_back(all[place]);
-    noted_[place / 64] &= ~(std::uint64_t{1} << (place % 64));
-  }
+  const std::size_t count = changed_words();
+  const bool fits = count != 0 && count <= room.words.size() && count <= room.places.size();
+  if (!fits) words_.resize(count);
+  const std::span<kernels::TableWord> words = fits ? room.words.first(count) : std::span(words_);
+  for (std::size_t i = 0; i < count; ++i) words[i] = all[places_[i]];
+  for (const std::uint32_t place : places_) noted_[place / 64] &= ~(std::uint64_t{1} << (place % 64));
+  if (fits) std::ranges::copy(places_, room.places.begin());
   if (changed) {
     ++epoch_;
     auto* header = reinterpret_cast<kernels::PrefixTableHeader*>(memory_->slots());
@@ -383,7 +384,7 @@ TableChanges PrefixPlanner<Slot>::commit() {
   std::swap(places_, sent_places_);
   places_.clear();
   if (replaced) return {epoch_, true, {}, {}};
-  return {epoch_, false, sent_places_, words_};
+  return {epoch_, false, fits ? room.places.first(count) : std::span(sent_places_), words};
 }
 
 template <class Slot>
