@@ -47,7 +47,7 @@ class DeviceCases {
     Questions hits(cases_.world, cases_.options.requests, kLength, Known::All);
     const Resident<std::uint64_t> resident(bench_, hits, view());
     all_hit(resident);
-    Questions fewer(cases_.world, 1000, kLength, Known::All);
+    Questions fewer(cases_.world, std::min(1000u, cases_.options.requests), kLength, Known::All);
     some_hit(Resident<std::uint64_t>(bench_, fewer, view()));
     whole_hashes(hits);
     half_hit();
@@ -123,7 +123,7 @@ class DeviceCases {
     resident.verify("L2, flat find");
     verify_gather(resident, out);
     hit_ = times[4];
-    const bool large = cases_.options.keys.empty() || cases_.world.known >= kLarge;
+    const bool large = cases_.world.known >= kLarge;
     const double load = cases_.world.planner.load();
     const LookupGoal goal = at_least(!large ? 0.70 : load < 0.75 ? 0.80 : 0.75);
     const Sampled& ceiling = times[0].seconds < times[1].seconds ? times[0] : times[1];
@@ -143,9 +143,10 @@ class DeviceCases {
     const std::vector<Sampled> times =
         in_turn({launches([&] { bench_.launch(gather_units(gather(resident, out, true))); }),
                  launches([&] { resident.ask(MatchOrder::Steps); }), launches([&] { resident.ask(); })});
-    resident.verify("L1, 1000 requests");
-    add_rate("L1", "all hit, by steps, 1000 x 512", questions, times[1], "gather of as many", times[0], {});
-    add_rate("L1", "all hit, by rounds, 1000 x 512", questions, times[2], "gather of as many", times[0], {});
+    resident.verify("L1, fewer requests");
+    const std::string shape = fmt::format("{} x {}", questions.requests(), kLength);
+    add_rate("L1", "all hit, by steps, " + shape, questions, times[1], "gather of as many", times[0], {});
+    add_rate("L1", "all hit, by rounds, " + shape, questions, times[2], "gather of as many", times[0], {});
   }
 
   /// L2: the questions are whole hashes, of which the kernel makes fingerprints.

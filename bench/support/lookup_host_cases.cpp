@@ -59,12 +59,14 @@ double millions_per_second(const Questions& questions, const Sampled& sampled) n
 
 void run_host_cases(const LookupCases& cases) {
   const unsigned samples = cases.options.samples;
-  Questions hits(cases.world, 1000, 512, Known::All);
+  const std::uint32_t requests = std::min(1000u, cases.options.requests);
+  const std::string shape = std::to_string(requests) + " x 512";
+  Questions hits(cases.world, requests, 512, Known::All);
   const Sampled base = plain(cases, hits);
   hits.poison();
   const Sampled one = time_on_host(cases, hits, 1, samples, "host, all hit");
   cases.rows.add({"-",
-                  "host, all hit, 1000 x 512",
+                  "host, all hit, " + shape,
                   millions_per_second(hits, one),
                   "M keys/s",
                   "loop without prefetch",
@@ -81,10 +83,10 @@ void run_host_cases(const LookupCases& cases) {
                   one.seconds / all.seconds,
                   {},
                   all.spread});
-  Questions misses(cases.world, 1000, 512, Known::None);
+  Questions misses(cases.world, requests, 512, Known::None);
   const Sampled missed = time_on_host(cases, misses, 1, samples, "host, all miss");
   cases.rows.add({"-",
-                  "host, all miss, 1000 x 512",
+                  "host, all miss, " + shape,
                   missed.seconds * 1e6,
                   "us",
                   "all hit, time",

@@ -156,5 +156,40 @@ TEST_F(OnGpu, TheIndexAnswersAsItsHostDoesWhileItChanges) {
   }
 }
 
+// Small ones in one launch, large ones in pieces of 128k blocks.
+TEST_F(OnGpu, APinnedBatchIsAnsweredAsOnTheHost) {
+  const auto manager = test::manager<G1>({.blocks = 4000, .tokens_per_block = 4, .change_log = 8192});
+  DevicePrefixIndex index(device_);
+  index.add_tier(manager);
+  std::vector<BlockRun<ImmutableBlock<G1>>> runs;
+  for (std::uint64_t i = 0; i < 20; ++i) runs.push_back(test::registered(manager, test::chain(i, 10 + 9 * i)));
+  index.update();
+  PinnedPrefixBatch batch(device_, 4000, 1'000'000);
+  for (const std::uint32_t requests : {1u, 30u, 4000u}) {
+    std::vector<SequenceHash> hashes;
+    std::vector<std::uint32_t> offsets{0};
+    for (std::uint32_t i = 0; i < requests; ++i) {
+      const auto chain = test::chain(i % 25, i * 7 % 200);
+      hashes.insert(hashes.end(), chain.begin(), chain.end());
+      offsets.push_back(static_cast<std::uint32_t>(hashes.size()));
+    }
+    std::ranges::copy(offsets, batch.offsets().begin());
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      batch.fingerprints()[i] = index.host_index().fingerprint(hashes[i]);
+    }
+    index.look_up(batch, requests);
+    PrefixAnswers expected;
+    index.host_index().look_up(offsets, hashes, expected);
+
+    for (std::uint32_t i = 0; i < requests; ++i) {
+      ASSERT_EQ(batch.prefixes()[i], expected.prefixes[i]) << requests << " requests, request " << i;
+      for (std::uint32_t block = offsets[i]; block < offsets[i] + expected.prefixes[i]; ++block) {
+        ASSERT_EQ(batch.hints()[block], expected.hints[block]) << requests << " requests, request " << i;
+      }
+    }
+    ASSERT_EQ(batch.epoch_before(), batch.epoch_after());
+  }
+}
+
 }  // namespace
 }  // namespace kvbm
