@@ -156,6 +156,38 @@ TEST_F(OnGpu, TheIndexAnswersAsItsHostDoesWhileItChanges) {
   }
 }
 
+// In one piece without copies, in one with, and in pieces that cut requests.
+TEST_F(OnGpu, TokensAreLookedUpAsOnTheHost) {
+  constexpr std::uint32_t kBlockSize = 16;
+  std::mt19937 random(17);
+  std::vector<Token> tokens(200'000);
+  for (Token& token : tokens) token = static_cast<Token>(random());
+  const std::vector<std::uint32_t> offsets{0, 16 * 900, 16 * 900, 16 * 900 + 15, 150'001, 200'000};
+  const std::vector<std::uint64_t> salts{1, 2, 3, 0, 5};
+  const TokenRequests requests{offsets, tokens, kBlockSize, salts};
+  const auto manager = test::manager<G1>({.blocks = 12'000, .tokens_per_block = kBlockSize, .change_log = 16'384});
+  std::vector<SequenceHash> hashes(8000);
+  static_cast<void>(hash_blocks(std::span(tokens).subspan(offsets[3]), {.block_size = kBlockSize}, hashes));
+  const auto run = test::registered(manager, hashes);
+  for (const DevicePrefixIndexOptions& options :
+       {DevicePrefixIndexOptions{.small_blocks = 1u << 16}, DevicePrefixIndexOptions{.small_blocks = 0},
+        DevicePrefixIndexOptions{.index = {.exact = true}, .blocks_at_once = 1000, .small_blocks = 0}}) {
+    DevicePrefixIndex index(device_, options);
+    index.add_tier(manager);
+    index.update();
+    PrefixAnswers answers, expected;
+    index.look_up(requests, answers);
+    index.host_index().look_up(requests, expected);
+
+    EXPECT_EQ(expected.prefixes[3], 8000u);
+    ASSERT_EQ(answers.prefixes, expected.prefixes);
+    ASSERT_EQ(answers.offsets, expected.offsets);
+    for (std::uint32_t i = 0; i < answers.prefixes[3]; ++i) {
+      ASSERT_EQ(answers.hints[answers.offsets[3] + i], expected.hints[answers.offsets[3] + i]) << "block " << i;
+    }
+  }
+}
+
 // Small ones in one launch, large ones in pieces of 128k blocks.
 TEST_F(OnGpu, APinnedBatchIsAnsweredAsOnTheHost) {
   const auto manager = test::manager<G1>({.blocks = 4000, .tokens_per_block = 4, .change_log = 8192});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvbm/base/block_hint.hpp"
+#include "kvbm/lookup/token_requests.hpp"
 #include "kvbm/manager/block_manager.hpp"
 
 namespace kvbm {
@@ -26,6 +27,8 @@ struct PrefixIndexOptions {
 struct PrefixAnswers {
   std::vector<std::uint32_t> prefixes;  ///< [requests]: how many blocks from the start are registered somewhere
   std::vector<BlockHint> hints;         ///< [blocks]: tier and place of each block inside its request's prefix
+  /// [requests + 1], of look-ups from tokens: where each request's hints begin. Others leave it alone.
+  std::vector<std::uint32_t> offsets;
   /// If both are equal, all answers are of the index as one update() left it; else an update ran meanwhile.
   std::uint64_t epoch_before = 0, epoch_after = 0;
 };
@@ -75,6 +78,8 @@ class PrefixIndex {
   /// The same from fingerprints. Precondition: the index is not exact.
   void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                PrefixAnswers& answers) const;
+  /// The same from tokens. Errors  also std::invalid_argument for blocks of no tokens, or positions beyond a hash's.
+  void look_up(const TokenRequests& requests, PrefixAnswers& answers) const;
   /// What an index that is not exact knows a hash by.
   [[nodiscard]] std::uint64_t fingerprint(const SequenceHash& hash) const noexcept;
 

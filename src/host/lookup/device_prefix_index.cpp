@@ -7,6 +7,7 @@
 #include "src/host/lookup/device_table.hpp"
 #include "src/host/lookup/lookup_lane.hpp"
 #include "src/host/lookup/pinned_lookup.hpp"
+#include "src/host/lookup/token_blocks.hpp"
 
 namespace kvbm {
 
@@ -16,6 +17,7 @@ class DevicePrefixIndex::Impl {
   Impl(const std::shared_ptr<Device>& device, const DevicePrefixIndexOptions& options)
       : index(options.index),
         exact(options.index.exact),
+        whole_fingerprints(options.index.fingerprint_bits == 64),
         small_blocks(options.small_blocks),
         table(device),
         lanes{LookupLane(device, options.blocks_at_once), LookupLane(device, options.blocks_at_once)} {}
@@ -25,21 +27,36 @@ class DevicePrefixIndex::Impl {
     return kernels::PrefixTableView<Slot>::over(reinterpret_cast<const Slot*>(table.words()), table.size());
   }
 
-  /// Cuts a batch into pieces and sends them over the lanes in turn.
   template <class Slot, class KeyAt>
   void look_up(std::span<const std::uint32_t> offsets, PrefixAnswers& answers, KeyAt&& key_at) {
+    in_pieces(offsets, answers, ~0u, [&](LookupLane& lane, const LookupLane&, const LookupPiece& piece, bool small) {
+      lane.begin(view<Slot>(), table.changed(), offsets, piece, small, key_at);
+    });
+  }
+  template <class Slot>
+  void look_up(const TokenRequests& requests, std::uint32_t blocks_most, PrefixAnswers& answers) {
+    in_pieces(answers.offsets, answers, blocks_most,
+              [&](LookupLane& lane, const LookupLane& before, const LookupPiece& piece, bool small) {
+                lane.begin(view<Slot>(), table.changed(), answers.offsets, piece, small, requests, before);
+              });
+  }
+
+  /// Cuts a batch into pieces and sends them over the lanes in turn. begin(lane, the other lane, piece, small).
+  template <class Begin>
+  void in_pieces(std::span<const std::uint32_t> offsets, PrefixAnswers& answers, std::uint32_t blocks_most,
+                 Begin&& begin) {
     const std::uint32_t requests = offsets.empty() ? 0 : static_cast<std::uint32_t>(offsets.size()) - 1;
     answers.prefixes.assign(requests, 0);
     answers.hints.resize(requests == 0 ? 0 : offsets.back());
     answers.epoch_before = requests == 0 ? 0 : ~std::uint64_t{0};
     answers.epoch_after = 0;
-    const bool small = answers.hints.size() <= small_blocks;
+    const bool small = answers.hints.size() <= std::min(small_blocks, blocks_most);
     try {
       std::size_t turn = 0;
       for (LookupPiece next; next.request < requests; turn ^= 1) {
         lanes[turn].finish(offsets, answers);
-        const LookupPiece piece = lanes[turn].piece_at(offsets, next);
-        lanes[turn].begin(view<Slot>(), table.changed(), offsets, piece, small, key_at);
+        const LookupPiece piece = lanes[turn].piece_at(offsets, next, blocks_most);
+        begin(lanes[turn], lanes[turn ^ 1], piece, small);
         next = piece.next(offsets);
       }
       lanes[turn].finish(offsets, answers);  // the older piece first: a request's parts are put together in order
@@ -52,6 +69,7 @@ class DevicePrefixIndex::Impl {
 
   PrefixIndex index;
   const bool exact;
+  const bool whole_fingerprints;  // as the device makes them of hashes
   const std::uint32_t small_blocks;
   DeviceTable table;
   std::array<LookupLane, 2> lanes;
@@ -89,6 +107,19 @@ void DevicePrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::spa
   KVBM_ASSERT(!impl_->exact, "an exact index knows no fingerprints");
   KVBM_ASSERT(offsets.empty() || offsets.back() <= fingerprints.size(), "a request lies beyond the fingerprints");
   impl_->look_up<kernels::FingerprintSlot>(offsets, answers, [fingerprints](std::size_t i) { return fingerprints[i]; });
+}
+
+void DevicePrefixIndex::look_up(const TokenRequests& requests, PrefixAnswers& answers) {
+  find_blocks(requests, answers.offsets);
+  const std::uint32_t blocks_most = impl_->lanes[0].token_blocks_max(requests.block_size);
+  if (blocks_most == 0 || !(impl_->exact || impl_->whole_fingerprints)) {
+    return look_up(answers.offsets, hash_requests(requests, answers.offsets), answers);
+  }
+  if (impl_->exact) {
+    impl_->look_up<kernels::ExactSlot>(requests, blocks_most, answers);
+  } else {
+    impl_->look_up<kernels::FingerprintSlot>(requests, blocks_most, answers);
+  }
 }
 
 void DevicePrefixIndex::look_up(PinnedPrefixBatch& batch, std::uint32_t requests) {

@@ -9,6 +9,7 @@
 #include "src/host/lookup/host_match.hpp"
 #include "src/host/lookup/index_feed.hpp"
 #include "src/host/lookup/table_mirror.hpp"
+#include "src/host/lookup/token_blocks.hpp"
 
 namespace kvbm {
 
@@ -162,6 +163,11 @@ void PrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<cons
 void PrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                           PrefixAnswers& answers) const {
   impl_->look_up(offsets, fingerprints, answers);
+}
+
+void PrefixIndex::look_up(const TokenRequests& requests, PrefixAnswers& answers) const {
+  find_blocks(requests, answers.offsets);
+  impl_->look_up(answers.offsets, hash_requests(requests, answers.offsets), answers);
 }
 
 std::uint64_t PrefixIndex::fingerprint(const SequenceHash& hash) const noexcept { return impl_->fingerprint(hash); }
