@@ -45,6 +45,15 @@ struct MatchByRounds : Tiles {
     return count;
   }
 
+  /// Which of `count` keys, from 1 to a round, is the first that is nowhere; more than `count` if there is none. No
+  /// hint is written. `load(lane)` gives a lane's key, and beyond `count` any.
+  template <class Warp, class Load>
+  KVBM_HOST_DEVICE std::uint32_t first_missing(Warp& warp, Load&& load, std::uint32_t count) const {
+    LaneStorage<Key> own;
+    warp.each([&](unsigned lane) { own[lane] = Slot::key_of(load(lane)); });
+    return take_round(warp, own, nullptr, count);
+  }
+
  private:
   static constexpr std::uint32_t kNone = ~0u;
 
@@ -60,8 +69,8 @@ struct MatchByRounds : Tiles {
     return bits >> step & kTileBits;
   }
 
-  /// Writes the hints of the first `count` lanes' keys, up to the first that is nowhere, and some behind it. Returns
-  /// which that is, or kNone.
+  /// Writes the hints of the first `count` lanes' keys, up to the first that is nowhere, and some behind it; none if
+  /// `hints` is null. Returns which that is, or kNone.
   template <class Warp>
   KVBM_HOST_DEVICE std::uint32_t take_round(Warp& warp, LaneStorage<Key>& own, BlockHint* hints,
                                             std::uint32_t count) const {
@@ -82,6 +91,7 @@ struct MatchByRounds : Tiles {
       const std::uint32_t absent = of_step(round.absent, step);
       if (absent != 0) missing = step * kTiles + lowest(absent) / kTile;
     }
+    if (hints == nullptr) return missing;
     KVBM_UNROLL
     for (unsigned step = 0; step < kSteps; ++step) {
       if (step * kTiles >= missing) continue;

@@ -7,6 +7,7 @@
 #include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
 #include "kernels/launchers.hpp"
+#include "kernels/prefix_count.cuh"
 #include "kernels/prefix_match.cuh"
 #include "kvbm/base/assert.hpp"
 
@@ -71,6 +72,24 @@ __global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, kOrd
   note_end(match.batch);
 }
 
+template <class Batch>
+__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, MatchOrder::Rounds>)
+    prefix_count_kernel(PrefixCount<Batch> count) {
+  note_begin(count.batch);
+  __syncthreads();
+  Warp warp;
+  count(warp, blockIdx.x * kWarps + threadIdx.x / kWarpLanes, gridDim.x * kWarps);
+  note_end(count.batch);
+}
+
+template <class Batch>
+void launch_count(const Batch& batch, StreamView stream) {
+  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, MatchOrder::Rounds>;
+  const std::uint32_t grid = std::min((batch.requests - 1) / kWarps + 1, resident);
+  prefix_count_kernel<<<grid, kThreads, 0, stream.handle()>>>(PrefixCount<Batch>{batch});
+  KVBM_CUDA_TRY(cudaGetLastError());
+}
+
 template <MatchOrder kOrder, class Batch>
 void launch(const Batch& batch, StreamView stream) {
   const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, kOrder>;
@@ -88,7 +107,9 @@ void launch_prefix_match(const PrefixMatchBatch<Slot, Input>& batch, StreamView 
   KVBM_NVTX_RANGE("kvbm.prefix_match");
   KVBM_ASSERT(batch.done == nullptr || batch.blocks_left != nullptr, "completion is counted in a word");
   if (batch.requests == 0) return;
-  if (batch.order == MatchOrder::Rounds) {
+  if (batch.count_only) {
+    launch_count(batch, stream);
+  } else if (batch.order == MatchOrder::Rounds) {
     launch<MatchOrder::Rounds>(batch, stream);
   } else {
     launch<MatchOrder::Steps>(batch, stream);

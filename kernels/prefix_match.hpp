@@ -45,6 +45,8 @@ struct PrefixMatchBatch {
 
   std::uint32_t blocks = 0;  // offsets[requests], by which work is cut into even shares; 0: not known
   MatchOrder order = MatchOrder::Rounds;
+  /// Only prefixes are wanted, `hints` may be null: found by a search while the table's header lets it.
+  bool count_only = false;
 };
 
 /// One look-up of a whole batch in one launch. No requests launch nothing, and leave `done` alone.

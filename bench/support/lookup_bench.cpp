@@ -18,6 +18,8 @@ void run_lookup_bench(const LookupBenchOptions& options, const std::shared_ptr<D
   for (const std::uint64_t keys : options.keys) {
     for (const double load : options.loads) {
       LookupWorld world(keys, load);
+      world.planner.set_monotone(true);  // as the questions are
+      static_cast<void>(world.planner.commit());
       rows.begin(fmt::format("{} keys at load {:.2f}, {:.1f} MB", keys, world.planner.load(),
                              static_cast<double>(world.planner.table()->words().size_bytes()) / 1e6));
       const LookupCases cases{options, world, rows};

@@ -52,6 +52,7 @@ class DeviceCases {
     whole_hashes(hits);
     half_hit();
     all_miss();
+    count_only(hits);
     one_long();
     apply_changes();
     while_changing(resident);
@@ -200,6 +201,17 @@ class DeviceCases {
     const std::vector<Sampled> times = in_turn({launches([&] { resident.ask(); })});
     resident.verify("L4, all miss");
     add_time("L4", "all miss", times[0], "all hit, time", hit_.seconds, at_most(0.15));
+  }
+
+  /// The table says that every block's parent is there, and in these questions it is.
+  void count_only(Questions& hits) {
+    Questions half(cases_.world, cases_.options.requests, kLength, Known::Half);
+    const Resident<std::uint64_t> all(bench_, hits, view()), part(bench_, half, view());
+    const std::vector<Sampled> times = in_turn({launches([&] { all.count(); }), launches([&] { part.count(); })});
+    all.verify_count("L4, count, all hit");
+    part.verify_count("L4, count, half hit");
+    add_time("L4", "count only, all hit", times[0], "all hit, time", hit_.seconds, at_most(0.10));
+    add_time("L4", "count only, half of the blocks hit", times[1], "all hit, time", hit_.seconds, at_most(0.10));
   }
 
   void one_long() {

@@ -93,10 +93,22 @@ class Resident {
     bench_.fill(prefixes_, 0xFF);
     bench_.launch(kernels::prefix_match(batch(order)));
   }
+  /// The same for prefixes alone.
+  void count() const {
+    Batch wanted = batch();
+    wanted.hints = nullptr;
+    wanted.count_only = true;
+    bench_.launch(kernels::prefix_match(wanted));
+  }
   void poison() const {
     bench_.fill(hints_, 0xA5);
     bench_.fill(prefixes_, 0xA5);
     bench_.wait();
+  }
+  void verify_count(const std::string& what) const {
+    bench_.read<std::uint32_t>(questions_.prefixes, prefixes_);
+    if (questions_.prefixes != questions_.expected) throw std::logic_error(what + ": a wrong prefix");
+    poison();
   }
   /// Errors  std::logic_error naming `what`. The answers are poisoned again.
   void verify(const std::string& what) const {

@@ -10,6 +10,7 @@
 #include "kvbm/memory/pinned_memory.hpp"
 #include "kvbm/tokens/block_hash.hpp"
 #include "src/host/lookup/device_table.hpp"
+#include "tests/lookup/count_cases.hpp"
 #include "tests/lookup/match_cases.hpp"
 
 namespace kvbm {
@@ -92,6 +93,37 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
 
     answers.expect_equal(expected, the_case.offsets);
     if (this->HasFatalFailure()) FAIL() << "way " << static_cast<int>(way);
+  }
+}
+
+template <class Case>
+class CountOnGpu : public OnGpu {};
+using CountCases = testing::Types<test::CountCase<kernels::FingerprintSlot, std::uint64_t>,
+                                  test::CountCase<kernels::FingerprintSlot, SequenceHash>,
+                                  test::CountCase<kernels::ExactSlot, SequenceHash>>;
+TYPED_TEST_SUITE(CountOnGpu, CountCases);
+
+TYPED_TEST(CountOnGpu, PrefixesAreFoundBySearchAndByScan) {
+  using Slot = typename TypeParam::Slot;
+  for (const bool monotone : {true, false}) {
+    TypeParam the_case(monotone);
+    if (!monotone) the_case.add(600, 10, 5000, 589);  // a hole
+    DeviceTable table(this->device_);
+    table.apply({1, true, {}, {}}, the_case.planner.table()->words());
+    this->device_->synchronize(table.changed());
+    const Memory keys = this->template to_device<typename TypeParam::Input>(the_case.keys);
+    const Memory offsets = this->template to_device<std::uint32_t>(the_case.offsets);
+    std::vector<std::uint32_t> found(the_case.requests(), ~0u);
+    const Memory prefixes = this->template to_device<std::uint32_t>(found);
+    auto batch = the_case.batch(found);
+    batch.table = kernels::PrefixTableView<Slot>::over(reinterpret_cast<const Slot*>(table.words()), table.size());
+    batch.keys = reinterpret_cast<const typename TypeParam::Input*>(keys.address());
+    batch.offsets = reinterpret_cast<const std::uint32_t*>(offsets.address());
+    batch.prefixes = reinterpret_cast<std::uint32_t*>(prefixes.address());
+    kernels::launch_prefix_match(batch, this->stream_->view());
+    this->template to_host<std::uint32_t>(prefixes, found);
+
+    EXPECT_EQ(found, the_case.expected) << (monotone ? "search" : "scan");
   }
 }
 

@@ -47,6 +47,8 @@ class DevicePrefixIndex {
   /// From tokens, which the device hashes and links: what comes back is answers. (Blocks too large for a lane's memory,
   /// and indices with short fingerprints, are hashed on the host.)
   void look_up(const TokenRequests& requests, PrefixAnswers& answers);
+  /// As that of PrefixIndex.
+  void count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes, PrefixAnswers& answers);
   /// Answers the first `requests` requests of a batch in pinned memory, with the same answers. In no case is the host
   /// to copy a key or a hint; what crosses does so in pieces, both ways at once.
   /// Precondition: the index is not exact; the batch is of the same device, and its offsets rise from 0.

@@ -21,6 +21,9 @@ struct PrefixIndexOptions {
   bool exact = false;
   /// How much of a fingerprint is used, from the top. Fewer than 64 are for tests of what happens if blocks share one.
   unsigned fingerprint_bits = 64;
+  /// Watches for blocks whose parents are gone, so that count() may search while there are none. For 32 bytes a block,
+  /// 21 to 43 a hash, and two cache lines a change.
+  bool counts = false;
 };
 
 /// Answers of one look-up. Its memory is used again by the next.
@@ -80,6 +83,13 @@ class PrefixIndex {
                PrefixAnswers& answers) const;
   /// The same from tokens. Errors  also std::invalid_argument for blocks of no tokens, or positions beyond a hash's.
   void look_up(const TokenRequests& requests, PrefixAnswers& answers) const;
+  /// Only how long the prefixes are; the answers have no hints. With PrefixIndexOptions::counts, and while every block
+  /// that is cached has its parent cached in some tier, a few blocks of each request are looked at; else all up to the
+  /// first that is missing.
+  void count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+             PrefixAnswers& answers) const;
+  /// Whether count() searches, as of the last update().
+  [[nodiscard]] bool counts_by_search() const noexcept;
   /// What an index that is not exact knows a hash by.
   [[nodiscard]] std::uint64_t fingerprint(const SequenceHash& hash) const noexcept;
 

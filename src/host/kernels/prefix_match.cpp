@@ -1,6 +1,7 @@
 #include "kernels/prefix_match.cuh"
 
 #include "kernels/launch_table.hpp"
+#include "kernels/prefix_count.cuh"
 #include "kvbm/base/assert.hpp"
 
 namespace kvbm::kernels {
@@ -12,7 +13,9 @@ void match_on_host(const Batch& batch) {
   if (batch.requests == 0) return;
   const std::uint64_t before = load_table(&batch.table.header()->finished);
   Warp warp;
-  if (batch.order == MatchOrder::Rounds) {
+  if (batch.count_only) {
+    PrefixCount<Batch>{batch}(warp, 0, 1);
+  } else if (batch.order == MatchOrder::Rounds) {
     PrefixMatch<Batch, MatchByRounds<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
   } else {
     PrefixMatch<Batch, MatchBySteps<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);

@@ -28,10 +28,24 @@ class DevicePrefixIndex::Impl {
   }
 
   template <class Slot, class KeyAt>
-  void look_up(std::span<const std::uint32_t> offsets, PrefixAnswers& answers, KeyAt&& key_at) {
-    in_pieces(offsets, answers, ~0u, [&](LookupLane& lane, const LookupLane&, const LookupPiece& piece, bool small) {
-      lane.begin(view<Slot>(), table.changed(), offsets, piece, small, key_at);
-    });
+  void look_up(std::span<const std::uint32_t> offsets, PrefixAnswers& answers, KeyAt&& key_at, bool count_only) {
+    in_pieces(
+        offsets, answers, ~0u,
+        [&](LookupLane& lane, const LookupLane&, const LookupPiece& piece, bool small) {
+          lane.begin(view<Slot>(), table.changed(), offsets, piece, small, key_at);
+        },
+        count_only);
+  }
+  void look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes, PrefixAnswers& answers,
+               bool count_only) {
+    KVBM_ASSERT(offsets.empty() || offsets.back() <= hashes.size(), "a request lies beyond the hashes");
+    if (exact) {
+      look_up<kernels::ExactSlot>(
+          offsets, answers, [hashes](std::size_t i) { return hashes[i]; }, count_only);
+    } else {
+      look_up<kernels::FingerprintSlot>(
+          offsets, answers, [&](std::size_t i) { return index.fingerprint(hashes[i]); }, count_only);
+    }
   }
   template <class Slot>
   void look_up(const TokenRequests& requests, std::uint32_t blocks_most, PrefixAnswers& answers) {
@@ -44,13 +58,15 @@ class DevicePrefixIndex::Impl {
   /// Cuts a batch into pieces and sends them over the lanes in turn. begin(lane, the other lane, piece, small).
   template <class Begin>
   void in_pieces(std::span<const std::uint32_t> offsets, PrefixAnswers& answers, std::uint32_t blocks_most,
-                 Begin&& begin) {
+                 Begin&& begin, bool count_only = false) {
     const std::uint32_t requests = offsets.empty() ? 0 : static_cast<std::uint32_t>(offsets.size()) - 1;
     answers.prefixes.assign(requests, 0);
-    answers.hints.resize(requests == 0 ? 0 : offsets.back());
+    const std::size_t blocks = requests == 0 ? 0 : offsets.back();
+    answers.hints.resize(count_only ? 0 : blocks);
+    for (LookupLane& lane : lanes) lane.count_only(count_only);
     answers.epoch_before = requests == 0 ? 0 : ~std::uint64_t{0};
     answers.epoch_after = 0;
-    const bool small = answers.hints.size() <= std::min(small_blocks, blocks_most);
+    const bool small = blocks <= std::min(small_blocks, blocks_most);
     try {
       std::size_t turn = 0;
       for (LookupPiece next; next.request < requests; turn ^= 1) {
@@ -92,21 +108,20 @@ PrefixIndex::Update DevicePrefixIndex::update() { return impl_->index.update(&im
 
 void DevicePrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
                                 PrefixAnswers& answers) {
-  KVBM_ASSERT(offsets.empty() || offsets.back() <= hashes.size(), "a request lies beyond the hashes");
-  if (impl_->exact) {
-    impl_->look_up<kernels::ExactSlot>(offsets, answers, [hashes](std::size_t i) { return hashes[i]; });
-  } else {
-    const PrefixIndex& index = impl_->index;
-    impl_->look_up<kernels::FingerprintSlot>(offsets, answers,
-                                             [&](std::size_t i) { return index.fingerprint(hashes[i]); });
-  }
+  impl_->look_up(offsets, hashes, answers, false);
+}
+
+void DevicePrefixIndex::count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+                              PrefixAnswers& answers) {
+  impl_->look_up(offsets, hashes, answers, true);
 }
 
 void DevicePrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                                 PrefixAnswers& answers) {
   KVBM_ASSERT(!impl_->exact, "an exact index knows no fingerprints");
   KVBM_ASSERT(offsets.empty() || offsets.back() <= fingerprints.size(), "a request lies beyond the fingerprints");
-  impl_->look_up<kernels::FingerprintSlot>(offsets, answers, [fingerprints](std::size_t i) { return fingerprints[i]; });
+  impl_->look_up<kernels::FingerprintSlot>(
+      offsets, answers, [fingerprints](std::size_t i) { return fingerprints[i]; }, false);
 }
 
 void DevicePrefixIndex::look_up(const TokenRequests& requests, PrefixAnswers& answers) {

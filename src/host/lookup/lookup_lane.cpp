@@ -164,7 +164,9 @@ void LookupLane::finish(std::span<const std::uint32_t> offsets, PrefixAnswers& a
     const std::uint32_t request = piece_.request + i;
     const std::uint32_t start = i == 0 ? piece_.start : 0;
     if (answers.prefixes[request] != start) continue;  // it ended in a piece before
-    std::copy_n(hints + begins[i], prefixes[i], answers.hints.begin() + offsets[request] + start);
+    if (!count_only_) {
+      std::copy_n(hints + begins[i], prefixes[i], answers.hints.begin() + offsets[request] + start);
+    }
     answers.prefixes[request] += prefixes[i];
   }
 }

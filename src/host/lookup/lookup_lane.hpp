@@ -45,6 +45,8 @@ class LookupLane {
   /// How many blocks of so many tokens go into a piece, in as many requests.
   [[nodiscard]] std::uint32_t token_blocks_max(std::uint32_t block_size) const noexcept;
 
+  /// Whether pieces begun from now on are to be counted only: no hints then.
+  void count_only(bool value) noexcept { count_only_ = value; }
   /// Enqueues a piece behind `ready`. `key(i)` is the key of the batch's i-th block. `small`: without copies.
   /// Precondition: no piece is under way.
   template <class Slot, class KeyAt>
@@ -97,6 +99,7 @@ class LookupLane {
   Places places_{};
   bool under_way_ = false;
   bool small_ = false;
+  bool count_only_ = false;
   std::uint64_t pieces_ = 0;
 };
 
@@ -143,11 +146,12 @@ void LookupLane::match(const kernels::PrefixTableView<Slot>& table, const Input*
       .done = small_ ? reinterpret_cast<std::uint64_t*>(base + places_.done) : nullptr,
       .done_value = ++pieces_,
       .blocks_left = reinterpret_cast<std::uint32_t*>(counter_.address()),
-      .blocks = piece_.blocks};
+      .blocks = piece_.blocks,
+      .count_only = count_only_};
   device_->launch(kernels::prefix_match(batch), stream_.view());
   if (!small_) {
-    device_->copy(memory_.address() + places_.epochs, base + places_.epochs, places_.end - places_.epochs,
-                  stream_.view());
+    const std::size_t end = count_only_ ? places_.hints : places_.end;
+    device_->copy(memory_.address() + places_.epochs, base + places_.epochs, end - places_.epochs, stream_.view());
   }
   device_->record(finished_.view(), stream_.view());
 }

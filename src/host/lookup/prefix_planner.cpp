@@ -149,6 +149,15 @@ void PrefixPlanner<Slot>::set_stashed(std::uint32_t count) noexcept {
   note_word(offsetof(kernels::PrefixTableHeader, stashed) / sizeof(kernels::TableWord));
 }
 
+template <class Slot>
+void PrefixPlanner<Slot>::set_monotone(bool monotone) noexcept {
+  if (monotone == monotone_) return;
+  begin_batch();
+  monotone_ = monotone;
+  store_word(reinterpret_cast<kernels::PrefixTableHeader*>(memory_->slots())->monotone, monotone ? 1 : 0);
+  note_word(offsetof(kernels::PrefixTableHeader, monotone) / sizeof(kernels::TableWord));
+}
+
 /// A key came to `place` or left it: if that is not its home, its home's count changes, and perhaps its mark.
 template <class Slot>
 void PrefixPlanner<Slot>::count_elsewhere(const Key& key, std::uint64_t place, int change) noexcept {
@@ -286,6 +295,7 @@ void PrefixPlanner<Slot>::grow(std::uint64_t units) {
     if (!fits) continue;
     larger.extras_ = std::move(extras_);
     larger.unused_extras_ = unused_extras_;
+    larger.set_monotone(monotone_);
     *this = std::move(larger);
     begin_batch();
   }

@@ -86,6 +86,8 @@ class PrefixPlanner {
   void add(const Key& key, BlockHint hint);
   /// Takes back a hint that was added. Returns whether it was there.
   bool remove(const Key& key, BlockHint hint) noexcept;
+  /// Whether every block that is there has its parent there. False at first.
+  void set_monotone(bool monotone) noexcept;
   /// Ends a batch. The spans are good until the next add or remove. They lie in `room` if it suffices, else in memory
   /// of the planner's. Errors  std::bad_alloc, to be called again.
   [[nodiscard]] TableChanges commit(ChangeRoom room = {});
@@ -161,6 +163,7 @@ class PrefixPlanner {
   std::uint64_t keys_ = 0;
   std::uint64_t keys_max_ = 0;
   std::uint32_t stashed_ = 0;
+  bool monotone_ = false;
   std::uint64_t epoch_ = 0;  // the last batch that was finished
   bool in_batch_ = false;
   bool replaced_ = true;
