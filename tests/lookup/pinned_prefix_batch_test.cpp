@@ -71,10 +71,10 @@ TEST_F(PinnedPrefixBatchTest, AnswersAsTheHostDoesInPieces) {
        {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(3)}) {
     runs_.clear();
     set_up(delay_seed, 0);
-    PinnedPrefixBatch batch(device_, 5000, 1'000'000);
+    PinnedPrefixBatch batch(device_, 2000, 500'000);
     expect_hosts_answers(batch, 40, 300);
-    expect_hosts_answers(batch, 4000, 200);
-    expect_hosts_answers(batch, 3, 200'000);
+    expect_hosts_answers(batch, 1800, 200);
+    expect_hosts_answers(batch, 2, 150'000);
   }
 }
 
