@@ -15,11 +15,17 @@ int main(int argc, char** argv) {
   bool emulated = false;
   CLI::App app("Measures batched prefix look-ups, verifies every answer, and prints a row for each case.",
                "kvbm-lookup");
-  app.add_option("--keys", options.keys, "Keys in the table")
+  app.add_option("--keys", options.keys, "Keys in the table; several, with commas, are measured one after the other")
+      ->delimiter(',')
       ->check(CLI::Range(std::uint64_t{10'000}, std::uint64_t{1} << 30));
-  app.add_option("--load", options.load, "How full the table is")->check(CLI::Range(0.1, 0.95));
+  app.add_option("--load", options.loads, "How full the table is; several, with commas")
+      ->delimiter(',')
+      ->check(CLI::Range(0.1, 0.95));
+  app.add_option("--requests", options.requests, "Requests of 512 blocks, where they lie on the device")
+      ->check(CLI::Range(16u, 1u << 20));
   app.add_option("--threads", options.threads, "Threads of the host's look-ups")->check(CLI::Range(1u, 1024u));
   app.add_option("--samples", options.samples, "Measurements of each case")->check(CLI::Range(1u, 1000u));
+  app.add_option("--launches", options.launches, "Kernels in one measurement")->check(CLI::Range(1u, 1000u));
   app.add_flag("--emulated", emulated, "Runs the device's cases on an emulated device: for tests, times mean nothing");
   try {
     app.parse(argc, argv);
@@ -36,7 +42,10 @@ int main(int argc, char** argv) {
     reason = opened.error().reason;
   }
   try {
-    std::fputs(kvbm::bench::lookup_table(options, device, reason).c_str(), stdout);
+    kvbm::bench::run_lookup_bench(options, device, reason, [](const std::string& text) {
+      std::fputs(text.c_str(), stdout);
+      std::fflush(stdout);
+    });
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "kvbm-lookup: %s\n", error.what());

@@ -7,21 +7,31 @@
 #include "base/nvtx.hpp"
 #include "cuda/cuda_try.hpp"
 #include "kernels/launchers.hpp"
+#include "kernels/prefix_count.cuh"
 #include "kernels/prefix_match.cuh"
 #include "kvbm/base/assert.hpp"
 
 namespace kvbm::kernels {
 namespace {
 
-constexpr unsigned kThreads = 256;
+constexpr unsigned kThreads = 128;
 constexpr unsigned kWarps = kThreads / kWarpLanes;
-constexpr unsigned kBlocksPerMultiprocessor = 3;  // which all are resident, so that equal shares end together
+/// Thread blocks per multiprocessor, which all are resident, so that equal shares end together: as many as registers
+/// allow without spilling (-Xptxas -v: 71 of 72 for fingerprints, 94 of 102 for whole hashes).
+template <class Slot, MatchOrder kOrder>
+constexpr unsigned kResident = kOrder == MatchOrder::Steps ? 6
+                               : sizeof(Slot) == 16        ? 7
+                                                           : 5;
 
-[[nodiscard]] std::uint32_t resident_blocks() {
-  int device = 0, multiprocessors = 0;
+template <class Batch, MatchOrder kOrder>
+using Match =
+    PrefixMatch<Batch, std::conditional_t<kOrder == MatchOrder::Rounds, MatchByRounds<Batch>, MatchBySteps<Batch>>>;
+
+[[nodiscard]] std::uint32_t multiprocessors() {
+  int device = 0, count = 0;
   KVBM_CUDA_TRY(cudaGetDevice(&device));
-  KVBM_CUDA_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-  return static_cast<std::uint32_t>(multiprocessors) * kBlocksPerMultiprocessor;
+  KVBM_CUDA_TRY(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+  return static_cast<std::uint32_t>(count);
 }
 
 __device__ std::uint64_t load_epoch(const std::uint64_t* epoch) {
@@ -52,13 +62,42 @@ __device__ void note_end(const Batch& batch) {
   *static_cast<volatile std::uint64_t*>(batch.done) = batch.done_value;
 }
 
-template <class Batch>
-__global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor) prefix_match_kernel(PrefixMatch<Batch> match) {
+template <class Batch, MatchOrder kOrder>
+__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, kOrder>)
+    prefix_match_kernel(Match<Batch, kOrder> match) {
   note_begin(match.batch);
   __syncthreads();
   Warp warp;
   match(warp, blockIdx.x * kWarps + threadIdx.x / kWarpLanes, gridDim.x * kWarps);
   note_end(match.batch);
+}
+
+template <class Batch>
+__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, MatchOrder::Rounds>)
+    prefix_count_kernel(PrefixCount<Batch> count) {
+  note_begin(count.batch);
+  __syncthreads();
+  Warp warp;
+  count(warp, blockIdx.x * kWarps + threadIdx.x / kWarpLanes, gridDim.x * kWarps);
+  note_end(count.batch);
+}
+
+template <class Batch>
+void launch_count(const Batch& batch, StreamView stream) {
+  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, MatchOrder::Rounds>;
+  const std::uint32_t grid = std::min((batch.requests - 1) / kWarps + 1, resident);
+  prefix_count_kernel<<<grid, kThreads, 0, stream.handle()>>>(PrefixCount<Batch>{batch});
+  KVBM_CUDA_TRY(cudaGetLastError());
+}
+
+template <MatchOrder kOrder, class Batch>
+void launch(const Batch& batch, StreamView stream) {
+  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, kOrder>;
+  const Match<Batch, kOrder> match{batch, chunk_for(batch, resident * kWarps)};
+  const std::uint64_t tasks = std::uint64_t{batch.requests} * match.chunks();
+  const auto grid = static_cast<std::uint32_t>(std::min<std::uint64_t>((tasks + kWarps - 1) / kWarps, resident));
+  prefix_match_kernel<Batch, kOrder><<<grid, kThreads, 0, stream.handle()>>>(match);
+  KVBM_CUDA_TRY(cudaGetLastError());
 }
 
 }  // namespace
@@ -68,12 +107,13 @@ void launch_prefix_match(const PrefixMatchBatch<Slot, Input>& batch, StreamView 
   KVBM_NVTX_RANGE("kvbm.prefix_match");
   KVBM_ASSERT(batch.done == nullptr || batch.blocks_left != nullptr, "completion is counted in a word");
   if (batch.requests == 0) return;
-  const PrefixMatch<PrefixMatchBatch<Slot, Input>> match{batch};
-  const std::uint64_t tasks = std::uint64_t{batch.requests} * match.chunks();
-  const auto grid =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>((tasks + kWarps - 1) / kWarps, resident_blocks()));
-  prefix_match_kernel<<<grid, kThreads, 0, stream.handle()>>>(match);
-  KVBM_CUDA_TRY(cudaGetLastError());
+  if (batch.count_only) {
+    launch_count(batch, stream);
+  } else if (batch.order == MatchOrder::Rounds) {
+    launch<MatchOrder::Rounds>(batch, stream);
+  } else {
+    launch<MatchOrder::Steps>(batch, stream);
+  }
 }
 
 template <class Slot, class Input>

@@ -14,6 +14,12 @@ struct TableEpochs {
   std::uint64_t after;   // begun when the last reader was through; set to 0 before
 };
 
+/// The two ways in which the kernel reads the table; answers are the same.
+enum class MatchOrder : std::uint8_t {
+  Rounds,  ///< all keys of a round wait for the table together, twice at most
+  Steps,   ///< keys that are not at home are followed a few at a time
+};
+
 /// A batch of requests, and where the answers go.
 ///
 /// Shape  offsets [requests + 1], rising; keys [offsets[requests]]; hints as keys; prefixes [requests].
@@ -36,6 +42,11 @@ struct PrefixMatchBatch {
   std::uint64_t* done;
   std::uint64_t done_value;
   std::uint32_t* blocks_left;  // with `done`: a count of thread blocks, 0 before and after
+
+  std::uint32_t blocks = 0;  // offsets[requests], by which work is cut into even shares; 0: not known
+  MatchOrder order = MatchOrder::Rounds;
+  /// Only prefixes are wanted, `hints` may be null: found by a search while the table's header lets it.
+  bool count_only = false;
 };
 
 /// One look-up of a whole batch in one launch. No requests launch nothing, and leave `done` alone.

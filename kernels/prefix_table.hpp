@@ -99,7 +99,7 @@ struct alignas(16) PrefixTableHeader {
   std::uint64_t begun;     // the batch of changes that was begun last
   std::uint64_t finished;  // and the one that was finished last
   std::uint64_t stashed;   // slots of the stash that are in use
-  std::uint64_t unused;
+  std::uint64_t monotone;  // 1: every block that is there has its parent there, so that prefixes may be searched for
 };
 
 /// A table of hints by key, in memory that whoever reads it can reach.

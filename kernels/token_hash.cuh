@@ -36,16 +36,18 @@ struct LinkRequest {
   KVBM_HOST_DEVICE void operator()(std::uint32_t request) const noexcept {
     const std::uint32_t begin = batch.offsets[request], end = batch.offsets[request + 1];
     const WordXxh3 chain(kChainSeed);
-    std::uint64_t parent = 0;
-    for (std::uint32_t block = begin; block < end; ++block) {
+    const bool goes_on = request == 0 && batch.before != nullptr;
+    std::uint64_t parent = goes_on ? batch.before->current() : 0;
+    std::uint64_t position = goes_on ? batch.before->position() + 1 : 0;
+    for (std::uint32_t block = begin; block < end; ++block, ++position) {
       const std::uint64_t own = batch.hashes[block].low();
       std::uint64_t current = own;
-      if (block != begin) {
+      if (position != 0) {
         const std::uint32_t pair[4] = {static_cast<std::uint32_t>(parent), static_cast<std::uint32_t>(parent >> 32),
                                        static_cast<std::uint32_t>(own), static_cast<std::uint32_t>(own >> 32)};
         current = chain(pair, 4);
       }
-      batch.hashes[block] = SequenceHash::pack(current, parent, block - begin);
+      batch.hashes[block] = SequenceHash::pack(current, parent, position);
       parent = current;
     }
   }

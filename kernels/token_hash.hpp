@@ -7,7 +7,8 @@
 
 namespace kvbm::kernels {
 
-/// The full blocks of a batch of requests, each from its position 0, text only.
+/// The full blocks of a batch of requests, text only, each from its position 0; the first may go on where another batch
+/// ended.
 ///
 /// Shape  offsets [requests + 1], rising, in blocks; tokens [blocks, block_size]; salts [requests] or null for 0;
 ///        hashes as blocks.
@@ -20,6 +21,8 @@ struct TokenHashBatch {
   std::uint32_t block_size;  // in tokens; not 0
   const std::uint64_t* salts;
   SequenceHash* hashes;
+  /// Null, or the block before the first request's, if that one has blocks in another batch. Not among `hashes`.
+  const SequenceHash* before = nullptr;
 };
 
 /// hashes[i] becomes the sequence hash of block i, as kvbm::hash_blocks gives it.

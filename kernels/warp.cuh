@@ -52,6 +52,21 @@ class Warp {
 #endif
   }
 
+  /// to[lane] = from[source(lane)] for all lanes. Shape  values are whole words of 8 bytes.
+  template <class T, class Source>
+  KVBM_HOST_DEVICE void shuffle(const LaneStorage<T>& from, LaneStorage<T>& to, Source&& source) noexcept {
+#if defined(__CUDA_ARCH__)
+    static_assert(sizeof(T) % sizeof(unsigned long long) == 0);
+    unsigned long long words[sizeof(T) / sizeof(unsigned long long)];
+    memcpy(words, &from.value, sizeof(T));
+    const auto lane = static_cast<int>(source(threadIdx.x % kWarpLanes));
+    for (unsigned long long& word : words) word = __shfl_sync(0xFFFF'FFFFu, word, lane);
+    memcpy(&to.value, words, sizeof(T));
+#else
+    for (unsigned lane = 0; lane < kWarpLanes; ++lane) to.values[lane] = from.values[source(lane)];
+#endif
+  }
+
   /// Lowers a word to `value` if that is less, once for the warp. `alone`: no other warp writes the word.
   KVBM_HOST_DEVICE void store_minimum(std::uint32_t* word, std::uint32_t value, bool alone) noexcept {
 #if defined(__CUDA_ARCH__)

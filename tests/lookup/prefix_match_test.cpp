@@ -11,35 +11,53 @@ namespace {
 using kernels::ExactSlot;
 using kernels::FingerprintSlot;
 
-template <class Case>
-class PrefixMatchTest : public testing::Test {};
-using Cases = testing::Types<test::MatchCase<FingerprintSlot, std::uint64_t>,
-                             test::MatchCase<FingerprintSlot, SequenceHash>, test::MatchCase<ExactSlot, SequenceHash>>;
-TYPED_TEST_SUITE(PrefixMatchTest, Cases);
+/// A kind of table and input, and a reader of the kernel's.
+template <class Case, template <class> class ReaderOf>
+struct Kernel {
+  using TheCase = Case;
+  using Match = kernels::PrefixMatch<typename Case::Batch, ReaderOf<typename Case::Batch>>;
+  static_assert(std::is_trivially_copyable_v<Match>);
+};
+using ByKey = test::MatchCase<FingerprintSlot, std::uint64_t>;
+using ByHash = test::MatchCase<FingerprintSlot, SequenceHash>;
+using Exactly = test::MatchCase<ExactSlot, SequenceHash>;
+
+template <class Kernel>
+class PrefixMatchKernelTest : public testing::Test {};
+using Kernels = testing::Types<Kernel<ByKey, kernels::MatchByRounds>, Kernel<ByHash, kernels::MatchByRounds>,
+                               Kernel<Exactly, kernels::MatchByRounds>, Kernel<ByKey, kernels::MatchBySteps>,
+                               Kernel<ByHash, kernels::MatchBySteps>, Kernel<Exactly, kernels::MatchBySteps>>;
+TYPED_TEST_SUITE(PrefixMatchKernelTest, Kernels);
 
 // The kernel's own code, lane by lane, shared out among any number of warps.
-TYPED_TEST(PrefixMatchTest, WarpsAnswerAsThePlainLoopDoes) {
-  const TypeParam the_case(1);
+TYPED_TEST(PrefixMatchKernelTest, WarpsAnswerAsThePlainLoopDoes) {
+  const typename TypeParam::TheCase the_case(1);
   const test::MatchAnswers expected = the_case.expected();
-  static_assert(std::is_trivially_copyable_v<kernels::PrefixMatch<typename TypeParam::Batch>>);
-  for (const std::uint32_t warps : {1u, 7u, 400u, 5000u}) {
-    test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
-    const kernels::PrefixMatch<typename TypeParam::Batch> match{the_case.batch(answers)};
-    kernels::Warp warp;
-    for (std::uint32_t index = 0; index < warps; ++index) match(warp, index, warps);
-    answers.expect_equal(expected, the_case.offsets);
+  for (const std::uint32_t chunk : {64u, 256u}) {
+    for (const std::uint32_t warps : {1u, 7u, 400u, 5000u}) {
+      test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
+      const typename TypeParam::Match match{the_case.batch(answers), chunk};
+      kernels::Warp warp;
+      for (std::uint32_t index = 0; index < warps; ++index) match(warp, index, warps);
+      answers.expect_equal(expected, the_case.offsets);
+    }
   }
 }
 
-TYPED_TEST(PrefixMatchTest, TheOrderOfTheWarpsDoesNotMatter) {
-  const TypeParam the_case(2);
+TYPED_TEST(PrefixMatchKernelTest, TheOrderOfTheWarpsDoesNotMatter) {
+  const typename TypeParam::TheCase the_case(2);
   test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
-  const kernels::PrefixMatch<typename TypeParam::Batch> match{the_case.batch(answers)};
+  const typename TypeParam::Match match{the_case.batch(answers), 256};
   kernels::Warp warp;
   for (std::uint32_t index = 100; index-- > 0;) match(warp, index, 100);
 
   answers.expect_equal(the_case.expected(), the_case.offsets);
 }
+
+template <class Case>
+class PrefixMatchTest : public testing::Test {};
+using Cases = testing::Types<ByKey, ByHash, Exactly>;
+TYPED_TEST_SUITE(PrefixMatchTest, Cases);
 
 TYPED_TEST(PrefixMatchTest, OneRequestAtATimeAnswersTheSame) {
   const TypeParam the_case(3);
@@ -78,6 +96,26 @@ TYPED_TEST(PrefixMatchTest, TheHostPathAnswersTheSame) {
   match_on_host(batch, 17, the_case.requests(), key_of);
 
   answers.expect_equal(the_case.expected(), the_case.offsets);
+}
+
+std::uint32_t chunk_of(std::uint32_t requests, std::uint32_t blocks_max, std::uint32_t blocks) {
+  ByKey::Batch batch{};
+  batch.requests = requests;
+  batch.blocks_max = blocks_max;
+  batch.blocks = blocks;
+  return kernels::chunk_for(batch, 4224);
+}
+
+TEST(PrefixMatch, ChunksAreLongUnlessWarpsWouldIdleOrWaitForOneRequest) {
+  EXPECT_EQ(chunk_of(16'384, 512, 16'384 * 512), 256u);
+  EXPECT_EQ(chunk_of(1000, 512, 1000 * 512), 128u);
+  EXPECT_EQ(chunk_of(1, 512, 512), 64u);
+  EXPECT_EQ(chunk_of(1, 512, 0), 64u);
+  EXPECT_EQ(chunk_of(10'000, 64, 640'000), 256u);
+  EXPECT_EQ(chunk_of(10'000, 2048, 640'000), 64u);
+  EXPECT_EQ(chunk_of(10'000, 2048, 0), 256u);  // how even they are is not known
+  EXPECT_EQ(chunk_of(0, 0, 0), 256u);
+  EXPECT_EQ(chunk_of(1u << 30, 1u << 30, 0), 1u << 30);  // or there would be too many to be numbered
 }
 
 TYPED_TEST(PrefixMatchTest, TheTableIsAtItsLimitAndUsesSecondUnitsAndStash) {

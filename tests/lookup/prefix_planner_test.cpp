@@ -221,6 +221,30 @@ TEST(PrefixPlanner, KeysThatCrowdOneUnitGoToTheStashAndThenMakeTheTableGrow) {
   EXPECT_EQ(planner.stashed(), 0u);
 }
 
+TEST(PrefixPlanner, ABatchIsPlannedIntoRoomThatSufficesAndElsewhereIfNot) {
+  PrefixPlanner<FingerprintSlot> planner({.keys = 100});
+  static_cast<void>(planner.commit());
+  std::vector<kernels::TableWord> words(64);
+  std::vector<std::uint32_t> places(64);
+  for (const bool fits : {true, false}) {
+    for (std::uint64_t number = 0; number < 10; ++number) {
+      planner.add(test::table_key<FingerprintSlot>(number + (fits ? 0 : 10)), BlockHint(0, 1, 1));
+    }
+    const std::size_t count = planner.changed_words();
+    const std::size_t room = fits ? count : count - 1;
+    const TableChanges changes = planner.commit({std::span(words).first(room), std::span(places).first(room)});
+
+    EXPECT_EQ(changes.words.data() == words.data(), fits);
+    EXPECT_EQ(changes.places.data() == places.data(), fits);
+    ASSERT_EQ(changes.words.size(), count);
+    ASSERT_EQ(changes.places.size(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(changes.words[i], planner.table()->words()[changes.places[i]]);
+    }
+  }
+  EXPECT_EQ(planner.changed_words(), 0u);
+}
+
 TEST(PrefixPlanner, FingerprintsOfOneSequenceSpreadOverHomes) {
   PrefixPlanner<FingerprintSlot> planner({.keys = 4096});
   std::vector<std::uint32_t> homes(planner.view().units, 0);

@@ -170,6 +170,7 @@ def check_cuda(tree):
     for path in tree.sources():
         code = tree.code(path)
         on_device = path.startswith("src/device/") or path.endswith((".cu", ".cuh")) or is_gpu_test(path)
+        on_device = on_device or path.startswith("tests/lookup/thrust/")  # Thrust without CUDA
         if not on_device:
             for number in lines_matching(tree.text[path], CUDA_HEADER):
                 yield f"{path}:{number}: a CUDA header outside src/device and kernels"
@@ -178,7 +179,7 @@ def check_cuda(tree):
         if not (on_device or path == "src/host/base/nvtx.cpp" or path.startswith("tests/nvtx/")):
             for number in lines_matching(tree.text[path], NVTX_HEADER):
                 yield f"{path}:{number}: an NVTX header outside src/device and src/host/base/nvtx.cpp"
-        if not (path.startswith(("kernels/", "tests/examples/")) and path.endswith(".cu")):
+        if not (path.startswith(("kernels/", "bench/", "tests/examples/")) and path.endswith(".cu")):
             for number in lines_matching(code, re.compile("<<<")):
                 yield f"{path}:{number}: a kernel launch outside kernels/*.cu"
         if not (re.match(r"src/(host|device)/memory/", path) or is_gpu_test(path)):

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvbm/base/block_hint.hpp"
+#include "kvbm/lookup/token_requests.hpp"
 #include "kvbm/manager/block_manager.hpp"
 
 namespace kvbm {
@@ -20,12 +21,17 @@ struct PrefixIndexOptions {
   bool exact = false;
   /// How much of a fingerprint is used, from the top. Fewer than 64 are for tests of what happens if blocks share one.
   unsigned fingerprint_bits = 64;
+  /// Watches for blocks whose parents are gone, so that count() may search while there are none. For 32 bytes a block,
+  /// 21 to 43 a hash, and two cache lines a change.
+  bool counts = false;
 };
 
 /// Answers of one look-up. Its memory is used again by the next.
 struct PrefixAnswers {
   std::vector<std::uint32_t> prefixes;  ///< [requests]: how many blocks from the start are registered somewhere
   std::vector<BlockHint> hints;         ///< [blocks]: tier and place of each block inside its request's prefix
+  /// [requests + 1], of look-ups from tokens: where each request's hints begin. Others leave it alone.
+  std::vector<std::uint32_t> offsets;
   /// If both are equal, all answers are of the index as one update() left it; else an update ran meanwhile.
   std::uint64_t epoch_before = 0, epoch_after = 0;
 };
@@ -75,6 +81,15 @@ class PrefixIndex {
   /// The same from fingerprints. Precondition: the index is not exact.
   void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                PrefixAnswers& answers) const;
+  /// The same from tokens. Errors  also std::invalid_argument for blocks of no tokens, or positions beyond a hash's.
+  void look_up(const TokenRequests& requests, PrefixAnswers& answers) const;
+  /// Only how long the prefixes are; the answers have no hints. With PrefixIndexOptions::counts, and while every block
+  /// that is cached has its parent cached in some tier, a few blocks of each request are looked at; else all up to the
+  /// first that is missing.
+  void count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+             PrefixAnswers& answers) const;
+  /// Whether count() searches, as of the last update().
+  [[nodiscard]] bool counts_by_search() const noexcept;
   /// What an index that is not exact knows a hash by.
   [[nodiscard]] std::uint64_t fingerprint(const SequenceHash& hash) const noexcept;
 

@@ -1,10 +1,25 @@
 #include "kernels/prefix_match.cuh"
 
+#include <atomic>
+
 #include "kernels/launch_table.hpp"
+#include "kernels/prefix_count.cuh"
 #include "kvbm/base/assert.hpp"
 
 namespace kvbm::kernels {
 namespace {
+
+/// As atomicMin and atomicMax: several batches may share epochs, and run on several threads.
+/// relaxed: whoever reads them waits for all of the batches first.
+void note_epochs(TableEpochs& epochs, std::uint64_t before, std::uint64_t after) {
+  const std::atomic_ref least(epochs.before), most(epochs.after);
+  for (std::uint64_t seen = least.load(std::memory_order_relaxed);
+       before < seen && !least.compare_exchange_weak(seen, before, std::memory_order_relaxed);) {
+  }
+  for (std::uint64_t seen = most.load(std::memory_order_relaxed);
+       after > seen && !most.compare_exchange_weak(seen, after, std::memory_order_relaxed);) {
+  }
+}
 
 /// The kernel's code with one warp for everything.
 template <class Batch>
@@ -12,8 +27,14 @@ void match_on_host(const Batch& batch) {
   if (batch.requests == 0) return;
   const std::uint64_t before = load_table(&batch.table.header()->finished);
   Warp warp;
-  PrefixMatch<Batch>{batch}(warp, 0, 1);
-  if (batch.epochs != nullptr) *batch.epochs = {before, load_table(&batch.table.header()->begun)};
+  if (batch.count_only) {
+    PrefixCount<Batch>{batch}(warp, 0, 1);
+  } else if (batch.order == MatchOrder::Rounds) {
+    PrefixMatch<Batch, MatchByRounds<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
+  } else {
+    PrefixMatch<Batch, MatchBySteps<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
+  }
+  if (batch.epochs != nullptr) note_epochs(*batch.epochs, before, load_table(&batch.table.header()->begun));
   // release: whoever sees the word sees the answers
   if (batch.done != nullptr) std::atomic_ref(*batch.done).store(batch.done_value, std::memory_order_release);
 }

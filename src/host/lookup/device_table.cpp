@@ -54,20 +54,38 @@ void DeviceTable::replace(std::span<const TableWord> whole) {
   }
 }
 
+ChangeRoom DeviceTable::staged(std::size_t words) const noexcept {
+  return {{reinterpret_cast<TableWord*>(staging_.address()), words},
+          {reinterpret_cast<std::uint32_t*>(staging_.address() + words * sizeof(TableWord)), words}};
+}
+
+ChangeRoom DeviceTable::room(std::size_t words) noexcept {
+  if (words == 0 || words > kWordsAtOnce) return {};
+  try {
+    wait_for_staging();
+  } catch (const DeviceError&) {  // apply() will say so
+    return {};
+  }
+  return staged(words);
+}
+
 void DeviceTable::scatter(const TableChanges& changes) {
   for (std::size_t first = 0; first < changes.places.size(); first += kWordsAtOnce) {
     const std::size_t count = std::min(kWordsAtOnce, changes.places.size() - first);
-    const std::size_t word_bytes = count * sizeof(TableWord), place_bytes = count * sizeof(std::uint32_t);
-    wait_for_staging();
-    std::memcpy(staging_.address(), changes.words.data() + first, word_bytes);
-    std::memcpy(staging_.address() + word_bytes, changes.places.data() + first, place_bytes);
-    device_->copy(device_staging_.address(), staging_.address(), word_bytes + place_bytes, stream_.view());
-    device_->launch(
-        kernels::table_update({reinterpret_cast<TableWord*>(table_->address()),
-                               reinterpret_cast<const std::uint32_t*>(device_staging_.address() + word_bytes),
-                               reinterpret_cast<const TableWord*>(device_staging_.address()),
-                               static_cast<std::uint32_t>(count), changes.epoch}),
-        stream_.view());
+    const std::size_t word_bytes = count * sizeof(TableWord);
+    const ChangeRoom room = staged(count);
+    if (changes.words.data() != room.words.data()) {
+      wait_for_staging();
+      std::ranges::copy(changes.words.subspan(first, count), room.words.begin());
+      std::ranges::copy(changes.places.subspan(first, count), room.places.begin());
+    }
+    const std::byte* const there = device_staging_.address();
+    device_->copy(device_staging_.address(), staging_.address(), word_bytes + room.places.size_bytes(), stream_.view());
+    device_->launch(kernels::table_update({reinterpret_cast<TableWord*>(table_->address()),
+                                           reinterpret_cast<const std::uint32_t*>(there + word_bytes),
+                                           reinterpret_cast<const TableWord*>(there), static_cast<std::uint32_t>(count),
+                                           changes.epoch}),
+                    stream_.view());
     device_->record(changed_.view(), stream_.view());
   }
 }

@@ -22,6 +22,7 @@ class DeviceTable final : public TableMirror {
   DeviceTable(const DeviceTable&) = delete;
   DeviceTable& operator=(const DeviceTable&) = delete;
 
+  [[nodiscard]] ChangeRoom room(std::size_t words) noexcept override;
   void apply(const TableChanges& changes, std::span<const kernels::TableWord> whole) override;
 
   /// Precondition: apply() succeeded once.
@@ -37,6 +38,8 @@ class DeviceTable final : public TableMirror {
   void replace(std::span<const kernels::TableWord> whole);
   void scatter(const TableChanges& changes);
   void wait_for_staging();
+  /// The staging memory as so many words and their places behind them.
+  [[nodiscard]] ChangeRoom staged(std::size_t words) const noexcept;
 
   std::shared_ptr<Device> device_;
   Stream stream_;

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "kvbm/base/block_hint.hpp"
 #include "kvbm/events/change_log.hpp"
+#include "src/host/lookup/lineage_holes.hpp"
 #include "src/host/lookup/prefix_planner.hpp"
 
 namespace kvbm {
@@ -19,10 +21,15 @@ namespace kvbm {
 /// Threads  one at a time, with the planner.
 class IndexFeed {
  public:
-  /// `registered` reads the manager anew. Nothing has been read yet.
+  /// `registered` reads the manager anew. Nothing has been read yet. `holes`, if not null, follows too.
   IndexFeed(unsigned tier, std::uint32_t blocks, std::shared_ptr<const ChangeLog> log,
-            std::function<RegisteredBlocks()> registered)
-      : tier_(tier), blocks_(blocks), registered_(std::move(registered)), reader_(std::move(log), 0) {}
+            std::function<RegisteredBlocks()> registered, LineageHoles* holes)
+      : tier_(tier),
+        blocks_(blocks),
+        registered_(std::move(registered)),
+        reader_(std::move(log), 0),
+        holes_(holes),
+        held_(holes != nullptr ? blocks : 0) {}
 
   /// Takes up all changes that are there now. Returns how many; counts in `resyncs` how often the manager was read
   /// anew. `key_of` makes a planner's key of a hash. Errors  std::bad_alloc, to be called again.
@@ -54,6 +61,14 @@ class IndexFeed {
  private:
   static constexpr unsigned kAttempts = 3;
 
+  /// A slot's block is of this hash from now on. Told again, nothing changes.
+  void hold(BlockId id, const std::optional<SequenceHash>& hash) {
+    if (holes_ == nullptr || held_[id] == hash) return;
+    if (hash) holes_->add(*hash);
+    if (held_[id]) holes_->remove(*held_[id]);
+    held_[id] = hash;
+  }
+
   [[nodiscard]] BlockHint hint_of(BlockId id, std::uint32_t generation) const noexcept {
     return BlockHint(tier_, id, generation);
   }
@@ -62,8 +77,10 @@ class IndexFeed {
   void apply(Planner& planner, KeyOf&& key_of, const Change& change) {
     switch (change.kind) {
       case ChangeKind::Stored:
+        hold(change.id, change.hash);
         return planner.add(key_of(change.hash), hint_of(change.id, change.generation));
       case ChangeKind::Removed:
+        if (holes_ != nullptr && held_[change.id] == change.hash) hold(change.id, {});
         static_cast<void>(planner.remove(key_of(change.hash), hint_of(change.id, change.generation)));
         return;
       case ChangeKind::Cleared:
@@ -82,6 +99,11 @@ class IndexFeed {
   /// Makes the tier's part of the planner what `blocks` says, and touches what is so already as little as possible.
   template <class Planner, class KeyOf>
   void set_to(Planner& planner, KeyOf&& key_of, std::span<const RegisteredBlocks::Block> blocks) {
+    if (holes_ != nullptr) {
+      std::vector<std::optional<SequenceHash>> there(blocks_);
+      for (const RegisteredBlocks::Block& block : blocks) there[block.id] = block.hash;
+      for (BlockId id = 0; id < blocks_; ++id) hold(id, there[id]);
+    }
     std::vector<BlockHint> wanted(blocks_);
     for (const RegisteredBlocks::Block& block : blocks) wanted[block.id] = hint_of(block.id, block.generation);
     std::vector<std::pair<typename Planner::Key, BlockHint>> outdated;
@@ -96,7 +118,9 @@ class IndexFeed {
   std::uint32_t blocks_;
   std::function<RegisteredBlocks()> registered_;
   ChangeReader reader_;
-  bool stale_ = true;  // what the planner has of this tier is not what the log goes on from
+  LineageHoles* holes_;
+  std::vector<std::optional<SequenceHash>> held_;  // by block, for the holes
+  bool stale_ = true;                              // what the planner has of this tier is not what the log goes on from
 };
 
 }  // namespace kvbm

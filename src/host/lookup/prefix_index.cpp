@@ -9,6 +9,7 @@
 #include "src/host/lookup/host_match.hpp"
 #include "src/host/lookup/index_feed.hpp"
 #include "src/host/lookup/table_mirror.hpp"
+#include "src/host/lookup/token_blocks.hpp"
 
 namespace kvbm {
 
@@ -21,6 +22,9 @@ class PrefixIndex::Impl {
                        PrefixAnswers& answers) const = 0;
   virtual void look_up(std::span<const std::uint32_t> offsets, std::span<const std::uint64_t> fingerprints,
                        PrefixAnswers& answers) const = 0;
+  virtual void count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+                     PrefixAnswers& answers) const = 0;
+  [[nodiscard]] virtual bool counts_by_search() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t fingerprint(const SequenceHash& hash) const noexcept = 0;
   virtual void check_invariants() const = 0;
 
@@ -38,7 +42,8 @@ class PrefixIndex::Table final : public Impl {
     const auto tier = static_cast<unsigned>(feeds_.size());
     blocks_ += source.blocks;
     if (options_.hashes == 0 && planner_.keys() == 0) planner_ = PrefixPlanner<Slot>({blocks_});
-    feeds_.emplace_back(tier, source.blocks, std::move(source.log), std::move(source.registered));
+    feeds_.emplace_back(tier, source.blocks, std::move(source.log), std::move(source.registered),
+                        options_.counts ? &holes_ : nullptr);
   }
 
   Update update(TableMirror* mirror) override {
@@ -47,7 +52,9 @@ class PrefixIndex::Table final : public Impl {
       update.changes += feed.follow(
           planner_, [this](const SequenceHash& hash) { return key_of(hash); }, update.resyncs);
     }
-    const TableChanges changes = planner_.commit();
+    planner_.set_monotone(options_.counts && holes_.holes() == 0);
+    const ChangeRoom room = mirror != nullptr ? mirror->room(planner_.changed_words()) : ChangeRoom{};
+    const TableChanges changes = planner_.commit(room);
     update.epoch = changes.epoch;
     update.hashes = planner_.keys();
     const std::shared_ptr<const Memory> before = [this] {
@@ -72,6 +79,17 @@ class PrefixIndex::Table final : public Impl {
     }
   }
 
+  void count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+             PrefixAnswers& answers) const override {
+    answers.hints.clear();
+    answer(offsets, hashes, answers, [this](const auto& batch) {
+      count_on_host(batch, 0, batch.requests, [this](const SequenceHash& hash) { return key_of(hash); });
+    });
+  }
+  [[nodiscard]] bool counts_by_search() const noexcept override {
+    return kernels::load_table(&table()->view().header()->monotone) != 0;
+  }
+
   [[nodiscard]] std::uint64_t fingerprint(const SequenceHash& hash) const noexcept override {
     const std::uint64_t cut = kernels::fingerprint_of(hash) & mask_;
     return cut != 0 ? cut : 1;
@@ -92,35 +110,44 @@ class PrefixIndex::Table final : public Impl {
   template <class Input, class KeyOf>
   void match(std::span<const std::uint32_t> offsets, std::span<const Input> inputs, PrefixAnswers& answers,
              KeyOf&& key_of) const {
+    answers.hints.resize(inputs.size());
+    answer(offsets, inputs, answers, [&](const auto& batch) { match_on_host(batch, 0, batch.requests, key_of); });
+  }
+
+  /// Prepares the prefixes, and has ask(batch) fill them, and what hints there are.
+  template <class Input, class Ask>
+  void answer(std::span<const std::uint32_t> offsets, std::span<const Input> inputs, PrefixAnswers& answers,
+              Ask&& ask) const {
     const std::size_t requests = offsets.empty() ? 0 : offsets.size() - 1;
     KVBM_ASSERT(requests == 0 || offsets.back() <= inputs.size(), "a request lies beyond the hashes");
     answers.prefixes.resize(requests);
-    answers.hints.resize(inputs.size());
-    const std::shared_ptr<const Memory> table = [this] {
-      MutexLock lock(mutex_);
-      return table_;
-    }();
+    const std::shared_ptr<const Memory> table = this->table();
     const auto view = table->view();
     answers.epoch_before = kernels::load_table(&view.header()->finished);
-    const kernels::PrefixMatchBatch<Slot, Input> batch{view,
-                                                       inputs.data(),
-                                                       offsets.data(),
-                                                       static_cast<std::uint32_t>(requests),
-                                                       0,
-                                                       answers.hints.data(),
-                                                       answers.prefixes.data(),
-                                                       nullptr,
-                                                       nullptr,
-                                                       0,
-                                                       nullptr};
-    match_on_host(batch, 0, static_cast<std::uint32_t>(requests), key_of);
+    ask(kernels::PrefixMatchBatch<Slot, Input>{.table = view,
+                                               .keys = inputs.data(),
+                                               .offsets = offsets.data(),
+                                               .requests = static_cast<std::uint32_t>(requests),
+                                               .blocks_max = 0,
+                                               .hints = answers.hints.data(),
+                                               .prefixes = answers.prefixes.data(),
+                                               .epochs = nullptr,
+                                               .done = nullptr,
+                                               .done_value = 0,
+                                               .blocks_left = nullptr});
     answers.epoch_after = kernels::load_table(&view.header()->begun);
+  }
+
+  [[nodiscard]] std::shared_ptr<const Memory> table() const {
+    MutexLock lock(mutex_);
+    return table_;
   }
 
   const PrefixIndexOptions options_;
   const std::uint64_t mask_;
   std::uint64_t blocks_ = 0;
   PrefixPlanner<Slot> planner_;
+  LineageHoles holes_;
   std::vector<IndexFeed> feeds_;
   mutable Mutex mutex_;
   std::shared_ptr<const Memory> table_ KVBM_GUARDED_BY(mutex_) = planner_.table();
@@ -162,6 +189,18 @@ void PrefixIndex::look_up(std::span<const std::uint32_t> offsets, std::span<cons
                           PrefixAnswers& answers) const {
   impl_->look_up(offsets, fingerprints, answers);
 }
+
+void PrefixIndex::look_up(const TokenRequests& requests, PrefixAnswers& answers) const {
+  find_blocks(requests, answers.offsets);
+  impl_->look_up(answers.offsets, hash_requests(requests, answers.offsets), answers);
+}
+
+void PrefixIndex::count(std::span<const std::uint32_t> offsets, std::span<const SequenceHash> hashes,
+                        PrefixAnswers& answers) const {
+  impl_->count(offsets, hashes, answers);
+}
+
+bool PrefixIndex::counts_by_search() const noexcept { return impl_->counts_by_search(); }
 
 std::uint64_t PrefixIndex::fingerprint(const SequenceHash& hash) const noexcept { return impl_->fingerprint(hash); }
 

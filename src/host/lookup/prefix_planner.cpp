@@ -149,6 +149,15 @@ void PrefixPlanner<Slot>::set_stashed(std::uint32_t count) noexcept {
   note_word(offsetof(kernels::PrefixTableHeader, stashed) / sizeof(kernels::TableWord));
 }
 
+template <class Slot>
+void PrefixPlanner<Slot>::set_monotone(bool monotone) noexcept {
+  if (monotone == monotone_) return;
+  begin_batch();
+  monotone_ = monotone;
+  store_word(reinterpret_cast<kernels::PrefixTableHeader*>(memory_->slots())->monotone, monotone ? 1 : 0);
+  note_word(offsetof(kernels::PrefixTableHeader, monotone) / sizeof(kernels::TableWord));
+}
+
 /// A key came to `place` or left it: if that is not its home, its home's count changes, and perhaps its mark.
 template <class Slot>
 void PrefixPlanner<Slot>::count_elsewhere(const Key& key, std::uint64_t place, int change) noexcept {
@@ -286,6 +295,7 @@ void PrefixPlanner<Slot>::grow(std::uint64_t units) {
     if (!fits) continue;
     larger.extras_ = std::move(extras_);
     larger.unused_extras_ = unused_extras_;
+    larger.set_monotone(monotone_);
     *this = std::move(larger);
     begin_batch();
   }
@@ -363,15 +373,16 @@ bool PrefixPlanner<Slot>::remove(const Key& key, BlockHint hint) noexcept {
 }
 
 template <class Slot>
-TableChanges PrefixPlanner<Slot>::commit() {
+TableChanges PrefixPlanner<Slot>::commit(ChangeRoom room) {
   const bool changed = in_batch_ || replaced_;
   const kernels::TableWord* const all = memory_->words().data();
-  words_.clear();
-  words_.reserve(places_.size());
-  for (const std::uint32_t place : places_) {
-    if (!replaced_) words_.push_back(all[place]);
-    noted_[place / 64] &= ~(std::uint64_t{1} << (place % 64));
-  }
+  const std::size_t count = changed_words();
+  const bool fits = count != 0 && count <= room.words.size() && count <= room.places.size();
+  if (!fits) words_.resize(count);
+  const std::span<kernels::TableWord> words = fits ? room.words.first(count) : std::span(words_);
+  for (std::size_t i = 0; i < count; ++i) words[i] = all[places_[i]];
+  for (const std::uint32_t place : places_) noted_[place / 64] &= ~(std::uint64_t{1} << (place % 64));
+  if (fits) std::ranges::copy(places_, room.places.begin());
   if (changed) {
     ++epoch_;
     auto* header = reinterpret_cast<kernels::PrefixTableHeader*>(memory_->slots());
@@ -383,7 +394,7 @@ TableChanges PrefixPlanner<Slot>::commit() {
   std::swap(places_, sent_places_);
   places_.clear();
   if (replaced) return {epoch_, true, {}, {}};
-  return {epoch_, false, sent_places_, words_};
+  return {epoch_, false, fits ? room.places.first(count) : std::span(sent_places_), words};
 }
 
 template <class Slot>

@@ -51,6 +51,12 @@ struct TableChanges {
   std::span<const kernels::TableWord> words;
 };
 
+/// Room for a batch's words and their places, equally many; empty: none. Pinned memory saves a mirror a copy.
+struct ChangeRoom {
+  std::span<kernels::TableWord> words;
+  std::span<std::uint32_t> places;
+};
+
 /// Decides where every key of a table lies. The table it writes is the one that readers on the host read, and the image
 /// of which copies on devices are kept up to date by the words that changed.
 ///
@@ -80,8 +86,13 @@ class PrefixPlanner {
   void add(const Key& key, BlockHint hint);
   /// Takes back a hint that was added. Returns whether it was there.
   bool remove(const Key& key, BlockHint hint) noexcept;
-  /// Ends a batch. The spans are good until the next add or remove. Errors  std::bad_alloc, to be called again.
-  [[nodiscard]] TableChanges commit();
+  /// Whether every block that is there has its parent there. False at first.
+  void set_monotone(bool monotone) noexcept;
+  /// Ends a batch. The spans are good until the next add or remove. They lie in `room` if it suffices, else in memory
+  /// of the planner's. Errors  std::bad_alloc, to be called again.
+  [[nodiscard]] TableChanges commit(ChangeRoom room = {});
+  /// How many words the batch has changed so far; none of a table that was replaced.
+  [[nodiscard]] std::size_t changed_words() const noexcept { return replaced_ ? 0 : places_.size(); }
 
   /// Calls use(key, hint) for all hints.
   template <class Use>
@@ -152,6 +163,7 @@ class PrefixPlanner {
   std::uint64_t keys_ = 0;
   std::uint64_t keys_max_ = 0;
   std::uint32_t stashed_ = 0;
+  bool monotone_ = false;
   std::uint64_t epoch_ = 0;  // the last batch that was finished
   bool in_batch_ = false;
   bool replaced_ = true;
