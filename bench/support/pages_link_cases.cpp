@@ -51,6 +51,28 @@ void against_plain(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, b
             goal);
 }
 
+/// A row without a goal for each way that the engine might have taken.
+void each_mechanism(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, bool to_device,
+                    const std::string& name) {
+  std::vector<Mechanism> mechanisms{Mechanism::CopyKernel, Mechanism::Staged};
+  if (world.device()->capabilities().batched_copy) mechanisms.push_back(Mechanism::BatchedCopy);
+  if (world.device()->capabilities().bulk_copy) mechanisms.push_back(Mechanism::BulkCopyKernel);
+  for (const Mechanism mechanism : mechanisms) {
+    PagesMove move = sides.prepared(world, to_device);
+    move.mechanism = mechanism;
+    const std::size_t bytes = total_bytes(move.source->config());
+    const auto times = world.alternate({[&] { plain.run(to_device, world.stream()); }, [&] { world.enqueue(move); }});
+    const double reference = rate(plain.bytes(), times[0]);
+    world.add({.name = fmt::format("{}, asked for {}", name, to_text(mechanism)),
+               .value = rate(bytes, times[1]),
+               .unit = "GB/s",
+               .reference = fmt::format("copy of {}, {:.1f} GB/s", size_text(plain.bytes()), reference),
+               .ratio = rate(bytes, times[1]) / reference,
+               .spread = times[1].spread,
+               .wrong_pages = world.wrong_pages_anew(move)});
+  }
+}
+
 /// The same for a caller that waits on the host: transfers are enqueued little by little, and waking up takes time.
 void against_plain_waiting(PagesWorld& world, PlainCopy& plain, const TwoSides& sides, bool to_device,
                            const std::string& name) {
@@ -98,6 +120,7 @@ void measure_offload(PagesWorld& world) {
     const std::string name = fmt::format("offload, fragments of {}", size_text(shape.fragment_bytes));
     against_plain(world, plain, sides, false, name, PagesGoal::at_least(shape.goal));
     against_plain_waiting(world, plain, sides, false, name);
+    if (shape.fragment_bytes == 32 * kKiB) each_mechanism(world, plain, sides, false, name);
   }
 }
 
@@ -111,6 +134,7 @@ void measure_onboard(PagesWorld& world) {
       const std::string name = fmt::format("onboard {}, fragments of {}", size_text(bytes), size_text(fragment_bytes));
       against_plain(world, plain, sides, true, name, PagesGoal::at_least(bytes == few ? 0.85 : 0.95));
       against_plain_waiting(world, plain, sides, true, name);
+      if (fragment_bytes == 32 * kKiB) each_mechanism(world, plain, sides, true, name);
     }
   }
   smaller_copy(world, plain, few);

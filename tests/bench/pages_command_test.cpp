@@ -15,13 +15,13 @@
 namespace kvbm::bench {
 namespace {
 
-struct Answer {
+struct PagesAnswer {
   int status;
   std::string out;
   std::string err;
 };
 
-Answer command(const std::vector<std::string>& words, const std::string& program = "/nowhere") {
+PagesAnswer pages_run(const std::vector<std::string>& words, const std::string& program = "/nowhere") {
   std::vector<const char*> argv{"kvbm-pages"};
   for (const std::string& word : words) argv.push_back(word.c_str());
   std::ostringstream out, err;
@@ -30,9 +30,9 @@ Answer command(const std::vector<std::string>& words, const std::string& program
 }
 
 /// K3 on the emulated device, as small as it gets.
-Answer quick(std::vector<std::string> words, const std::string& program = "/nowhere") {
+PagesAnswer quick(std::vector<std::string> words, const std::string& program = "/nowhere") {
   words.insert(words.end(), {"--device", "emulated", "--bytes", "1", "--samples", "1"});
-  return command(words, program);
+  return pages_run(words, program);
 }
 
 class PagesProgram : public testing::Test {
@@ -50,7 +50,7 @@ class PagesProgram : public testing::Test {
 };
 
 TEST(PagesCommand, PrintsATableOfTheCasesAskedFor) {
-  const Answer answer = quick({"--cases", "K3,C9"});
+  const PagesAnswer answer = quick({"--cases", "K3,C9"});
 
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_EQ(answer.err, "");
@@ -62,7 +62,7 @@ TEST(PagesCommand, PrintsATableOfTheCasesAskedFor) {
 }
 
 TEST(PagesCommand, JsonAloneIsALineForEachRow) {
-  const Answer answer = quick({"--cases", "K3", "--json"});
+  const PagesAnswer answer = quick({"--cases", "K3", "--json"});
 
   EXPECT_EQ(answer.status, 0) << answer.err;
   const PagesReport report = parse_pages_report(answer.out);
@@ -72,7 +72,7 @@ TEST(PagesCommand, JsonAloneIsALineForEachRow) {
 }
 
 TEST_F(PagesProgram, JsonOfAFileStandsBesideTheTable) {
-  const Answer answer = quick({"--cases", "K3", "--json", path("/rows.json")});
+  const PagesAnswer answer = quick({"--cases", "K3", "--json", path("/rows.json")});
 
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_NE(answer.out.find("sums by the device"), std::string::npos);
@@ -82,7 +82,7 @@ TEST_F(PagesProgram, JsonOfAFileStandsBesideTheTable) {
 }
 
 TEST_F(PagesProgram, JsonThatCannotBeWrittenIsRefusedBeforeAnythingRuns) {
-  const Answer answer = quick({"--cases", "K3", "--json", path("/nowhere/rows.json")});
+  const PagesAnswer answer = quick({"--cases", "K3", "--json", path("/nowhere/rows.json")});
 
   EXPECT_EQ(answer.status, 2);
   EXPECT_EQ(answer.out, "");
@@ -95,7 +95,7 @@ TEST(PagesCommand, BadOptionsAreRefused) {
                                                     {"--bytes", "100000"}, {"--limit", "0"},      {"--total", "-1"},
                                                     {"--no-such-option"},  {"a stray argument"}};
   for (const std::vector<std::string>& words : lines) {
-    const Answer answer = command(words);
+    const PagesAnswer answer = pages_run(words);
 
     EXPECT_EQ(answer.status, 2) << words.back();
     EXPECT_EQ(answer.out, "") << words.back();
@@ -104,7 +104,7 @@ TEST(PagesCommand, BadOptionsAreRefused) {
 }
 
 TEST(PagesCommand, HelpIsNoError) {
-  const Answer answer = command({"--help"});
+  const PagesAnswer answer = pages_run({"--help"});
 
   EXPECT_EQ(answer.status, 0);
   EXPECT_NE(answer.out.find("--isolate"), std::string::npos);
@@ -112,8 +112,8 @@ TEST(PagesCommand, HelpIsNoError) {
 
 TEST(PagesCommand, WithoutAGpuItSaysWhy) {
   if (!probe_devices().devices.empty()) GTEST_SKIP() << "there is a GPU";
-  const Answer wanted = command({"--device", "cuda", "--cases", "K3"});
-  const Answer automatic = command({"--cases", "K3", "--bytes", "1", "--samples", "1"});
+  const PagesAnswer wanted = pages_run({"--device", "cuda", "--cases", "K3"});
+  const PagesAnswer automatic = pages_run({"--cases", "K3", "--bytes", "1", "--samples", "1"});
 
   EXPECT_EQ(wanted.status, 1);
   EXPECT_NE(wanted.err.find("no GPU: "), std::string::npos);
@@ -124,7 +124,7 @@ TEST(PagesCommand, WithoutAGpuItSaysWhy) {
 TEST_F(PagesProgram, IsolatedCasesAreRunOneByOneInTheSameWay) {
   const std::string echo = program(R"(echo "{\"id\":\"?\",\"failed\":\"$*\"}")");
 
-  const Answer answer = quick({"--isolate", "--cases", "C1,C3", "--json"}, echo);
+  const PagesAnswer answer = quick({"--isolate", "--cases", "C1,C3", "--json"}, echo);
 
   const PagesReport report = parse_pages_report(answer.out);
   ASSERT_EQ(report.failures.size(), 2u);
@@ -135,7 +135,7 @@ TEST_F(PagesProgram, IsolatedCasesAreRunOneByOneInTheSameWay) {
 TEST_F(PagesProgram, WrongBytesAreStatusOne) {
   const PagesReport wrong{.device = "a GPU", .rows = {{.id = "C1", .name = "offload", .wrong_pages = 1}}};
 
-  const Answer answer = quick({"--isolate", "--cases", "C1"}, program("printf %s '" + wrong.json() + "'"));
+  const PagesAnswer answer = quick({"--isolate", "--cases", "C1"}, program("printf %s '" + wrong.json() + "'"));
 
   EXPECT_EQ(answer.status, 1);
   EXPECT_NE(answer.out.find("1 pages WRONG"), std::string::npos);
@@ -151,8 +151,8 @@ TEST_F(PagesProgram, AMissedGoalIsStatusZero) {
 TEST_F(PagesProgram, ACaseThatFailsCostsItselfOnly) {
   const PagesReport right{.device = "a GPU", .rows = {{.id = "C3", .name = "onboard"}}};
 
-  const Answer answer = quick({"--isolate", "--cases", "C1,C3"},
-                              program("case \"$*\" in *C1*) exit 3;; esac; printf %s '" + right.json() + "'"));
+  const PagesAnswer answer = quick({"--isolate", "--cases", "C1,C3"},
+                                   program("case \"$*\" in *C1*) exit 3;; esac; printf %s '" + right.json() + "'"));
 
   EXPECT_EQ(answer.status, 1);
   EXPECT_NE(answer.out.find("onboard"), std::string::npos);
@@ -161,7 +161,7 @@ TEST_F(PagesProgram, ACaseThatFailsCostsItselfOnly) {
 }
 
 TEST_F(PagesProgram, CasesStopWhenTheTotalIsSpent) {
-  const Answer answer = quick({"--isolate", "--cases", "C1,C3", "--total", "0.2"}, program("exec sleep 1000"));
+  const PagesAnswer answer = quick({"--isolate", "--cases", "C1,C3", "--total", "0.2"}, program("exec sleep 1000"));
 
   EXPECT_EQ(answer.status, 1);
   EXPECT_NE(answer.out.find("C1 FAILED: no end within 0.2 s"), std::string::npos) << answer.out;

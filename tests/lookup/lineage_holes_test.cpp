@@ -10,7 +10,7 @@
 namespace kvbm {
 namespace {
 
-constexpr std::uint64_t kSeed = 61;
+constexpr std::uint64_t kHolesSeed = 61;
 
 TEST(LineageHoles, AreBlocksWhoseParentsAreGone) {
   const auto chain = test::chain(1, 4);
@@ -45,7 +45,7 @@ TEST(LineageHoles, AnyTiersParentWillDo) {
 
 // Chains that cross the positions where a hash's packing changes.
 TEST(LineageHoles, AreThoseOfTheNaiveCount) {
-  std::mt19937_64 random(kSeed);
+  std::mt19937_64 random(kHolesSeed);
   std::vector<std::vector<SequenceHash>> chains;
   for (std::uint64_t number = 0; number < 3; ++number) chains.push_back(test::chain(number, 300));
   std::map<std::pair<std::uint64_t, std::uint64_t>, int> there;  // by chain and position
@@ -67,7 +67,7 @@ TEST(LineageHoles, AreThoseOfTheNaiveCount) {
       const auto parent = there.find({place.first, place.second - 1});
       if (parent == there.end() || parent->second == 0) expected += static_cast<std::uint64_t>(blocks);
     }
-    ASSERT_EQ(holes.holes(), expected) << "seed " << kSeed << ", step " << step;
+    ASSERT_EQ(holes.holes(), expected) << "seed " << kHolesSeed << ", step " << step;
   }
 }
 

@@ -13,7 +13,7 @@
 namespace kvbm {
 namespace {
 
-constexpr std::uint64_t kSeed = 47;
+constexpr std::uint64_t kBatchSeed = 47;
 
 /// An index over one manager, and questions about chains of which some are there.
 class PinnedPrefixBatchTest : public testing::Test {
@@ -43,7 +43,7 @@ class PinnedPrefixBatchTest : public testing::Test {
     index_->host_index().look_up(offsets, hashes, expected);
 
     for (std::uint32_t i = 0; i < requests; ++i) {
-      ASSERT_EQ(batch.prefixes()[i], expected.prefixes[i]) << "seed " << kSeed << ", request " << i;
+      ASSERT_EQ(batch.prefixes()[i], expected.prefixes[i]) << "seed " << kBatchSeed << ", request " << i;
       for (std::uint32_t block = offsets[i]; block < offsets[i] + expected.prefixes[i]; ++block) {
         ASSERT_EQ(batch.hints()[block], expected.hints[block]) << "request " << i;
       }
@@ -56,7 +56,7 @@ class PinnedPrefixBatchTest : public testing::Test {
   BlockManager<G1> manager_ = test::manager<G1>({.blocks = 4000, .tokens_per_block = 4, .change_log = 8192});
   std::optional<DevicePrefixIndex> index_;
   std::vector<BlockRun<ImmutableBlock<G1>>> runs_;
-  std::mt19937_64 random_{kSeed};
+  std::mt19937_64 random_{kBatchSeed};
 };
 
 TEST_F(PinnedPrefixBatchTest, AnswersAsTheHostDoesInOneLaunch) {

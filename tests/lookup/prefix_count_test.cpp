@@ -15,13 +15,14 @@ namespace {
 using kernels::ExactSlot;
 using kernels::FingerprintSlot;
 
-constexpr std::uint64_t kSeed = 67;
+constexpr std::uint64_t kCountSeed = 67;
 
 template <class Case>
 class PrefixCountTest : public testing::Test {};
-using Cases = testing::Types<test::CountCase<FingerprintSlot, std::uint64_t>,
-                             test::CountCase<FingerprintSlot, SequenceHash>, test::CountCase<ExactSlot, SequenceHash>>;
-TYPED_TEST_SUITE(PrefixCountTest, Cases);
+using CountCases =
+    testing::Types<test::CountCase<FingerprintSlot, std::uint64_t>, test::CountCase<FingerprintSlot, SequenceHash>,
+                   test::CountCase<ExactSlot, SequenceHash>>;
+TYPED_TEST_SUITE(PrefixCountTest, CountCases);
 
 template <class Case>
 std::vector<std::uint32_t> count_as_kernel(const Case& the_case, std::uint32_t warps) {
@@ -88,8 +89,8 @@ class CountTest : public testing::TestWithParam<bool> {
     index_.host_index().look_up(offsets, hashes, expected);
     index_.host_index().count(offsets, hashes, on_host);
     index_.count(offsets, hashes, on_device);
-    ASSERT_EQ(on_host.prefixes, expected.prefixes) << "seed " << kSeed;
-    ASSERT_EQ(on_device.prefixes, expected.prefixes) << "seed " << kSeed;
+    ASSERT_EQ(on_host.prefixes, expected.prefixes) << "seed " << kCountSeed;
+    ASSERT_EQ(on_device.prefixes, expected.prefixes) << "seed " << kCountSeed;
     ASSERT_EQ(on_device.epoch_before, expected.epoch_before);
     ASSERT_TRUE(on_host.hints.empty() && on_device.hints.empty());
   }
@@ -120,7 +121,7 @@ TEST_P(CountTest, AHoleIsSeenAndSoIsItsEnd) {
 }
 
 TEST_P(CountTest, CountsAreThoseOfLookUpsWhateverIsEvicted) {
-  std::mt19937_64 random(kSeed);
+  std::mt19937_64 random(kCountSeed);
   int searched = 0, scanned = 0;
   for (int round = 0; round < 60; ++round) {
     if (round % 20 == 19) static_cast<void>(upper_.allocate(300)), static_cast<void>(lower_.allocate(300));

@@ -38,13 +38,13 @@ struct Prompts {
   }
 };
 
-struct Kind {
+struct TokenKind {
   const char* name;
   DevicePrefixIndexOptions options;
   std::optional<std::uint64_t> delay_seed;
 };
 
-class TokenLookUpTest : public testing::TestWithParam<Kind> {
+class TokenLookUpTest : public testing::TestWithParam<TokenKind> {
  protected:
   std::shared_ptr<EmulatedDevice> device_ = EmulatedDevice::create({.delay_seed = GetParam().delay_seed});
   BlockManager<G1> manager_ = test::manager<G1>({.blocks = 8000, .tokens_per_block = kBlockSize, .change_log = 16'384});
@@ -62,11 +62,11 @@ class TokenLookUpTest : public testing::TestWithParam<Kind> {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, TokenLookUpTest,
-    testing::Values(Kind{"Large", {.small_blocks = 0}, {}}, Kind{"Small", {}, {}},
-                    Kind{"Pieces", {.blocks_at_once = 100, .small_blocks = 0}, 5},
-                    Kind{"HashedOnTheHost", {.blocks_at_once = 1, .small_blocks = 0}, {}},
-                    Kind{"ShortFingerprints", {.index = {.fingerprint_bits = 16}, .small_blocks = 0}, {}},
-                    Kind{"Exact", {.index = {.exact = true}, .blocks_at_once = 70, .small_blocks = 10}, 6}),
+    testing::Values(TokenKind{"Large", {.small_blocks = 0}, {}}, TokenKind{"Small", {}, {}},
+                    TokenKind{"Pieces", {.blocks_at_once = 100, .small_blocks = 0}, 5},
+                    TokenKind{"HashedOnTheHost", {.blocks_at_once = 1, .small_blocks = 0}, {}},
+                    TokenKind{"ShortFingerprints", {.index = {.fingerprint_bits = 16}, .small_blocks = 0}, {}},
+                    TokenKind{"Exact", {.index = {.exact = true}, .blocks_at_once = 70, .small_blocks = 10}, 6}),
     [](const auto& kind) { return kind.param.name; });
 
 TEST_P(TokenLookUpTest, IsTheLookUpOfTheTokensHashes) {
