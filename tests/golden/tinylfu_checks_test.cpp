@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-json header() {
+json sketch_header() {
   return {{"t", "tinylfu"},
           {"id", 0},
           {"capacity", 100},
@@ -27,7 +27,7 @@ TEST(TinyLfuChecker, ComparesEstimates) {
   TinyLfuChecker checker;
   std::size_t checks = 0;
 
-  EXPECT_FALSE(checker.check_line(header(), checks));
+  EXPECT_FALSE(checker.check_line(sketch_header(), checks));
   EXPECT_FALSE(checker.check_line({{"o", "t"}, {"x", 0}}, checks));
   EXPECT_FALSE(checker.check_line({{"o", "tc"}, {"x", 0}, {"q", {0, 1}}, {"c", {2, 0}}}, checks));
   const auto mismatch = checker.check_line({{"o", "tc"}, {"x", 1}, {"q", {0, 1}}, {"c", {2, 0}}}, checks);
@@ -42,7 +42,7 @@ TEST(TinyLfuChecker, ComparesEstimates) {
 TEST(TinyLfuChecker, StartsAfreshAtEachHeader) {
   TinyLfuChecker checker;
   for (int i = 0; i < 2; ++i) {
-    EXPECT_FALSE(check(checker, header()));
+    EXPECT_FALSE(check(checker, sketch_header()));
     EXPECT_FALSE(check(checker, {{"o", "tc"}, {"x", 0}, {"q", {0}}, {"c", {1}}}));
   }
 }
@@ -50,7 +50,7 @@ TEST(TinyLfuChecker, StartsAfreshAtEachHeader) {
 TEST(TinyLfuChecker, RefusesLinesItCannotReplay) {
   TinyLfuChecker checker;
   EXPECT_THROW((void)check(checker, {{"o", "t"}, {"x", 0}}), std::invalid_argument);  // no header yet
-  ASSERT_FALSE(check(checker, header()));
+  ASSERT_FALSE(check(checker, sketch_header()));
 
   for (const char* line :
        {R"([])", R"({})", R"({"o":"x","x":0})", R"({"o":"t"})", R"({"o":"t","x":2})", R"({"o":"t","x":-1})",

@@ -345,8 +345,8 @@ class Stress : public testing::TestWithParam<Setting> {
     }
   }
 
-  const std::uint64_t seed_ = from_environment("KVBM_STRESS_SEED", 1);
-  const std::uint64_t factor_ = from_environment("KVBM_STRESS_FACTOR", 1);
+  const std::uint64_t seed_ = test::from_environment("KVBM_STRESS_SEED", 1);
+  const std::uint64_t factor_ = test::from_environment("KVBM_STRESS_FACTOR", 1);
   const std::shared_ptr<int> attached_ = std::make_shared<int>();
   BlockRegistry registry_ = BlockRegistry(make_options());
 

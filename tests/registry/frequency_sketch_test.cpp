@@ -344,24 +344,24 @@ TEST(NoFrequencyTracker, CountsNothing) {  // logical.md 18.18 case 220
 // ---- recorded indexing: vectors of logical.md 12.5 ----
 
 TEST(RecordedSketch, HashesNumbersAsRecorded) {  // logical.md 18.18 case 224
-  using Hashes = std::array<std::uint64_t, 4>;
+  using Four = std::array<std::uint64_t, 4>;
 
   EXPECT_EQ(recorded_sketch_hashes(std::uint64_t{42}),
-            (Hashes{0xd5a6f8c838df27c8, 0x48bc5851e709ac3b, 0xeffabd351b61092f, 0x567e10798c1fc460}));
+            (Four{0xd5a6f8c838df27c8, 0x48bc5851e709ac3b, 0xeffabd351b61092f, 0x567e10798c1fc460}));
   EXPECT_EQ(recorded_sketch_hashes(std::uint64_t{0}),
-            (Hashes{0xc77b3abb6f87acd9, 0x44f3398c00f475e4, 0xf65131ef834fbc8a, 0xcd151818ed88b00f}));
+            (Four{0xc77b3abb6f87acd9, 0x44f3398c00f475e4, 0xf65131ef834fbc8a, 0xcd151818ed88b00f}));
 }
 
 TEST(RecordedSketch, HashesSequenceHashesAsRecorded) {  // logical.md 18.18 case 224
-  using Hashes = std::array<std::uint64_t, 4>;
+  using Four = std::array<std::uint64_t, 4>;
   constexpr std::uint64_t kHalf = 0x0123'4567'89AB'CDEF;
 
   EXPECT_EQ(recorded_sketch_hashes(SequenceHash::from_bits(kHalf, kHalf)),
-            (Hashes{0x28761a69e54c4229, 0xeeedf6460fb2d1bb, 0x84c93d55fd2cd8d7, 0x1df2889a894e034b}));
+            (Four{0x28761a69e54c4229, 0xeeedf6460fb2d1bb, 0x84c93d55fd2cd8d7, 0x1df2889a894e034b}));
   EXPECT_EQ(recorded_sketch_hashes(SequenceHash()),
-            (Hashes{0xd0a66a65c7528968, 0x429a28b194b931ae, 0xf0174b31f14e1d0d, 0xb7976af86a3153cb}));
+            (Four{0xd0a66a65c7528968, 0x429a28b194b931ae, 0xf0174b31f14e1d0d, 0xb7976af86a3153cb}));
   EXPECT_EQ(recorded_sketch_hashes(SequenceHash(42, std::nullopt, 0)),
-            (Hashes{0xdc8622ef5926ef19, 0xabddbc8e74111ac7, 0x090be61ffe52ec81, 0xd0be5654cd24b7e1}));
+            (Four{0xdc8622ef5926ef19, 0xabddbc8e74111ac7, 0x090be61ffe52ec81, 0xd0be5654cd24b7e1}));
 }
 
 TEST(RecordedSketch, EstimatesAsRecorded) {  // logical.md 18.18 case 224

@@ -578,13 +578,12 @@ TEST(TokenBlockSequence, RefusesFaultyRuns) {  // tokens.md 13 case 30
     const auto made = TokenBlockSequence::with_mm(iota(8), runs, {.block_size = 4});
     return made ? std::nullopt : made.error().mm_info;
   };
-  using MmKind = MmInfoError::Kind;
   const std::size_t max = std::numeric_limits<std::size_t>::max();
 
-  EXPECT_EQ(fault({{1, 0, 3}, {2, 2, 2}}), (MmInfoError{MmKind::Overlapping, 2}));
-  EXPECT_EQ(fault({{1, 7, 2}}), (MmInfoError{MmKind::OutOfBounds, 7, 2, 8}));
-  EXPECT_EQ(fault({{1, 7, 0}}), MmInfoError{MmKind::EmptyRun});
-  EXPECT_EQ(fault({{1, 7, max}}), (MmInfoError{MmKind::OffsetOverflow, 7, max}));
+  EXPECT_EQ(fault({{1, 0, 3}, {2, 2, 2}}), (MmInfoError{MmInfoError::Kind::Overlapping, 2}));
+  EXPECT_EQ(fault({{1, 7, 2}}), (MmInfoError{MmInfoError::Kind::OutOfBounds, 7, 2, 8}));
+  EXPECT_EQ(fault({{1, 7, 0}}), MmInfoError{MmInfoError::Kind::EmptyRun});
+  EXPECT_EQ(fault({{1, 7, max}}), (MmInfoError{MmInfoError::Kind::OffsetOverflow, 7, max}));
 }
 
 TEST(TokenBlockSequence, PushMmRunRefusesLengthsThatAreNone) {  // tokens.md 13 case 30

@@ -9,15 +9,16 @@ namespace kvbm {
 namespace {
 
 constexpr TransferEngineOptions kOptions{
-    .transfers_max = 4, .blocks_max = 64, .staging_bytes = 40u << 20, .calibrate = false};
+    .transfers_max = 4, .blocks_max = 64, .staging_bytes = 4u << 20, .calibrate = false};
 
 TEST(Calibration, MeasuresEveryMechanismThereIsAndLeavesNothingBehind) {
+  constexpr std::size_t kBytes = 1u << 20;
   const auto device = EmulatedDevice::create();
   const auto core = std::make_shared<TransferCore>(device, kOptions);
   const std::uint64_t device_bytes = device->device_bytes();
   const std::uint64_t pinned_bytes = device->pinned_bytes();
 
-  const MechanismTable measured = measure_mechanisms(*core, 1u << 20);
+  const MechanismTable measured = measure_mechanisms(*core, kBytes);
 
   const MechanismTable built_in = MechanismTable::built_in();
   for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost, Direction::DeviceToDevice}) {
@@ -27,7 +28,8 @@ TEST(Calibration, MeasuresEveryMechanismThereIsAndLeavesNothingBehind) {
         for (const std::uint32_t count : MechanismTable::kCounts) {
           const double time = measured.time(direction, mechanism, span_bytes, count);
           EXPECT_GT(time, 0);
-          EXPECT_EQ(time == built_in.time(direction, mechanism, span_bytes, count), staged_on_device);
+          const bool too_large = 16 * span_bytes > kBytes;
+          EXPECT_EQ(time == built_in.time(direction, mechanism, span_bytes, count), staged_on_device || too_large);
         }
       }
     }

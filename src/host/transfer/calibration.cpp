@@ -18,7 +18,8 @@ namespace kvbm {
 namespace {
 
 constexpr std::uint32_t kLayers = 16;  // spans of a page on the device
-constexpr int kRounds = 3;             // of which the fastest counts
+constexpr int kRounds = 4;             // of which the fastest counts
+constexpr double kMicrosecondsMax = 15'000;
 
 using Layout = std::shared_ptr<const BlockLayout>;
 
@@ -82,20 +83,21 @@ std::vector<BlockPair> strided_pairs(std::uint32_t blocks) {
   return pairs;
 }
 
-/// Points of more spans than there are pages for lie on the line through the two before them.
+/// Points of more spans than there are pages for, or that would take long, lie on the line through the two before them.
 void measure_row(TransferCore& core, const Sides& sides, Direction direction, std::size_t size_index,
                  std::span<const BlockPair> pairs, MechanismTable& table) {
   constexpr auto& kCounts = MechanismTable::kCounts;
   for (const Mechanism mechanism : MechanismTable::kMechanisms) {
     std::array<double, kCounts.size()> times{};
     for (std::size_t i = 0; i < kCounts.size(); ++i) {
-      if (kCounts[i] <= pairs.size() * kLayers) {
+      if (i >= 2) {
+        const double span_us = std::max(0.0, times[i - 1] - times[i - 2]) / (kCounts[i - 1] - kCounts[i - 2]);
+        times[i] = times[i - 1] + span_us * (kCounts[i] - kCounts[i - 1]);
+      }
+      if (kCounts[i] <= pairs.size() * kLayers && times[i] < kMicrosecondsMax) {
         const std::optional<double> measured = fastest_of(core, sides, mechanism, kCounts[i], pairs);
         if (!measured) break;  // it stays as it is built in, and is not possible anyway
         times[i] = *measured;
-      } else {
-        const double span_us = std::max(0.0, times[i - 1] - times[i - 2]) / (kCounts[i - 1] - kCounts[i - 2]);
-        times[i] = times[i - 1] + span_us * (kCounts[i] - kCounts[i - 1]);
       }
       table.set(direction, mechanism, size_index, i, times[i]);
     }
@@ -109,6 +111,7 @@ MechanismTable measure_mechanisms(TransferCore& core, std::size_t bytes_max) {
   MechanismTable table = MechanismTable::built_in();
   for (std::size_t size = 0; size < MechanismTable::kSpanBytes.size(); ++size) {
     const std::size_t span_bytes = MechanismTable::kSpanBytes[size];
+    if (span_bytes * kLayers > bytes_max) break;  // no page fits
     const auto blocks =
         static_cast<std::uint32_t>(std::clamp<std::size_t>(bytes_max / (span_bytes * kLayers), 1, kBlocksMax));
     const auto scattered = LayoutKind::LayerSeparateBlockFirst;

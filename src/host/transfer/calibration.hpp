@@ -9,7 +9,8 @@ namespace kvbm {
 class TransferCore;
 
 /// Times each mechanism at each point of the table, from the request to its end, by transfers between scattered pages
-/// on the device and whole ones elsewhere. Points of more than `bytes_max` continue the line through those below.
+/// on the device and whole ones elsewhere. Points of more than `bytes_max` continue the line through those below;
+/// sizes of which one page is more stay as they are built in.
 ///
 /// Cost    2 * bytes_max of device memory and bytes_max of pinned memory, for as long as it takes.
 /// Errors  DeviceError, std::bad_alloc.

@@ -12,8 +12,6 @@ namespace {
 using Code = TransferError::Code;
 using Checked = Result<void, TransferError>;
 
-Failure<TransferError> refuse(Code code, std::string text) { return fail(TransferError{code, std::move(text)}); }
-
 Checked check_same(const char* what, std::uint64_t source, std::uint64_t target) {
   if (source == target) return {};
   return refuse(Code::ShapeMismatch,

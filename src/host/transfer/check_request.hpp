@@ -1,11 +1,17 @@
 #pragma once
 
+#include <string>
+
 #include "kvbm/base/result.hpp"
 #include "kvbm/device/device.hpp"
 #include "kvbm/transfer/transfer_request.hpp"
 #include "transfer/block_marks.hpp"
 
 namespace kvbm {
+
+[[nodiscard]] inline Failure<TransferError> refuse(TransferError::Code code, std::string text) {
+  return fail(TransferError{code, std::move(text)});
+}
 
 /// The layers a request names: all, if it names none.
 [[nodiscard]] LayerRange layers_of(const TransferRequest& request) noexcept;

@@ -28,8 +28,8 @@ KernelCall permute_call(const TransferPlan& plan, const Permutation& permutation
 
 KernelLimits kernel_limits(Direction direction, const DeviceCapabilities& capabilities,
                            std::uint32_t grid_max) noexcept {
-  constexpr std::uint32_t kLink = 4;  // all that PCIe Gen5 takes, either way (bench/results, C8)
-  constexpr std::uint32_t kHop = 16;  // several times the link's rate
+  constexpr std::uint32_t kLink = 8;  // all that PCIe Gen5 takes, either way, in small fragments too (bench/results)
+  constexpr std::uint32_t kHop = 32;  // many times the link's rate
   if (grid_max != 0) return {grid_max, grid_max, grid_max};
   if (direction == Direction::DeviceToDevice || capabilities.coherent_host) return {};
   return {.copy = kLink, .hop = kHop};

@@ -20,8 +20,8 @@ class TransferCore;
 /// thread which blocks on the events of its slices, one after the other.
 ///
 /// Order    OnDemand before WriteBehind, each first come, first served. What waits is cut into slices, so that no more
-///          than bytes_in_flight_max lie where priorities do not count. If OnDemand transfers take all of that and may be
-///          waiting for others' work, one WriteBehind slice is let through all the same: they may wait for it.
+///          than bytes_in_flight_max lie where priorities do not count. If OnDemand transfers take all of that and may
+///          be waiting for others' work, one WriteBehind slice is let through all the same: they may wait for it.
 /// Threads  any. Device calls are made by one thread at a time, whoever finds something to enqueue, with no lock held.
 class Link {
  public:

@@ -36,7 +36,7 @@ class MechanismTable {
  public:
   static constexpr std::array<std::size_t, 6> kSpanBytes{4u << 10,   16u << 10, 64u << 10,
                                                          256u << 10, 1u << 20,  4u << 20};
-  static constexpr std::array<std::uint32_t, 4> kCounts{1, 16, 256, 4096};
+  static constexpr std::array<std::uint32_t, 5> kCounts{1, 16, 256, 4096, 16384};
   static constexpr std::array<Mechanism, 5> kMechanisms{
       Mechanism::Copies, Mechanism::BatchedCopy, Mechanism::CopyKernel, Mechanism::BulkCopyKernel, Mechanism::Staged};
   static constexpr std::size_t kDirections = 3;  // those a device takes part in

@@ -17,8 +17,6 @@ namespace {
 
 using Code = TransferError::Code;
 
-Failure<TransferError> refuse(Code code, std::string text) { return fail(TransferError{code, std::move(text)}); }
-
 const TransferEngineOptions& checked(const TransferEngineOptions& options) {
   const auto positive = [](const char* name, std::uint64_t value) {
     if (value == 0) throw std::invalid_argument(std::string(name) + " must be positive");

@@ -12,8 +12,6 @@ namespace {
 using Code = TransferError::Code;
 using Checked = Result<void, TransferError>;
 
-Failure<TransferError> refuse(Code code, std::string text) { return fail(TransferError{code, std::move(text)}); }
-
 struct Orders {
   InnerOrder source;
   InnerOrder target;
@@ -76,8 +74,11 @@ bool can_stage(const TransferPlan& plan) noexcept {
   return plan.strategy.direction != Direction::DeviceToDevice && plan.batch.layers != 0;
 }
 
-/// Whether the link carries a block, or what fits a slot of it, in one piece on its way through a ring.
-bool host_side_together(const TransferPlan& plan) noexcept {
+/// Whether the link carries a block, or what fits a slot of it, in one piece on its way through a ring, and would not
+/// without one.
+bool worth_staging(const TransferPlan& plan) noexcept {
+  if (plan.batch.layers == 0) return false;
+  if (!plan.permutes() && plan.direct_shape(plan.layers).spans_per_block() == 1) return false;
   const bool from_host = plan.strategy.direction == Direction::HostToDevice;
   const InnerOrder order = from_host ? plan.source_order : plan.target_order;
   const PageSide host = plan.from_layer(from_host ? plan.source : plan.target, order, plan.layers.begin);
@@ -113,7 +114,7 @@ MechanismSet possible_for(const TransferPlan& plan, const PlanningContext& conte
 Mechanism fastest(const TransferPlan& plan, const TransferRequest& request, const PlanningContext& context,
                   MechanismSet possible) {
   if (plan.strategy.path == TransferPath::ThroughPinned) return Mechanism::Staged;
-  if (possible.contains(Mechanism::Staged) && !host_side_together(plan)) possible.erase(Mechanism::Staged);
+  if (!worth_staging(plan)) possible.erase(Mechanism::Staged);
   if (plan.strategy.path == TransferPath::HostCopy || plan.permutes()) {
     if (possible.contains(Mechanism::Staged)) return Mechanism::Staged;  // the link carries whole spans
     return plan.permutes() ? Mechanism::PermuteKernel : Mechanism::HostCopy;

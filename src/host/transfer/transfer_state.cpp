@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/nvtx.hpp"
+#include "kvbm/base/assert.hpp"
 
 namespace kvbm {
 
@@ -60,6 +61,7 @@ void TransferState::then(Callback callback) {
 }
 
 Keepalive TransferState::take_keepalive() noexcept {
+  KVBM_ASSERT(done(), "what a transfer keeps alive is taken when it has ended");
   const MutexLock lock(mutex_);
   return std::move(keepalive);
 }

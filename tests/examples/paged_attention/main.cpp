@@ -136,6 +136,10 @@ int run(const std::vector<std::string>& arguments) {
     return 2;
   }
   const Options& options = std::get<Options>(parsed);
+  if (options.help) {
+    std::fputs(Options::kUsage, stdout);
+    return 0;
+  }
   Opened opened = open_device(options);
   if (!opened.device) {
     std::printf("skipped: %s\n", opened.problem.c_str());

@@ -86,6 +86,10 @@ std::variant<Options, std::string> parse_options(const std::vector<std::string>&
   Options options;
   try {
     for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i] == "--help") {
+        options.help = true;
+        return options;
+      }
       if (arguments[i] == "--expect-all-paths") {
         options.expect_all_paths = true;
       } else if (i + 1 == arguments.size()) {

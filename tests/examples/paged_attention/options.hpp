@@ -13,6 +13,7 @@ namespace engine {
 /// What the command line asks for.
 struct Options {
   enum class DeviceChoice : std::uint8_t { Auto, Cuda, Emulated };
+  bool help = false;
   DeviceChoice device = DeviceChoice::Auto;
   std::uint32_t requests = 1000;
   std::uint64_t seed = 1;
