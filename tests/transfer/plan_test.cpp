@@ -173,8 +173,9 @@ TEST_F(Plan, TheTableChoosesByWhatTheSpansAre) {
     return plan({.source = layout(from, source), .target = layout(to, target), .blocks = blocks})->mechanism;
   };
   EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kFc, MemoryKind::Device, kScattered), Mechanism::BatchedCopy);
-  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, kScattered), Mechanism::BulkCopyKernel);
-  EXPECT_EQ(chosen(kBlockFirst, MemoryKind::Device, kFc, MemoryKind::Pinned, kScattered), Mechanism::BulkCopyKernel);
+  const std::vector<BlockPair> one{{5, 9}};
+  EXPECT_EQ(chosen(kFc, MemoryKind::Pinned, kBlockFirst, MemoryKind::Device, one), Mechanism::BulkCopyKernel);
+  EXPECT_EQ(chosen(kBlockFirst, MemoryKind::Device, kFc, MemoryKind::Pinned, one), Mechanism::BulkCopyKernel);
   std::vector<BlockPair> many, run;
   for (BlockId block = 0; block < 32; ++block) {
     many.push_back({2 * block, 63 - block});

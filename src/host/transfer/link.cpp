@@ -86,11 +86,17 @@ void Link::prepare(TransferSlot& slot) const noexcept {
 }
 
 void Link::submit(TransferSlot& slot) {
+  const bool is_large = slot.bytes_left > bytes_in_flight_max_ / TransferSlot::kSlices;
   {
     const MutexLock lock(mutex_);
     waiting_[static_cast<std::size_t>(slot.priority)].push(slot);
+    if (is_large) {  // waking its lane's thread takes less than enqueueing a slice, and nothing beside the transfer
+      lane(slot.priority).has_news = true;
+      lane(slot.priority).arrived.notify_one();
+      return;
+    }
   }
-  dispatch(1);  // the lane's thread goes on with the rest
+  dispatch(1);
 }
 
 bool Link::force(TransferSlot& slot) {
@@ -232,11 +238,12 @@ void Link::run(TransferPriority priority) {
   while (true) {
     mutex_.lock();
     Slice* const slice = arrived(priority);
+    if (slice == nullptr && ending_) return mutex_.unlock();
     // A submit that enqueues something holds this up for one slice, then leaves the rest to it.
-    while (slice != nullptr && dispatching_) dispatched_.wait(mutex_);
+    while (dispatching_) dispatched_.wait(mutex_);
     mutex_.unlock();
-    if (slice == nullptr) return;
     dispatch(kSlicesPerDispatch);
+    if (slice == nullptr) continue;
     std::optional<std::string> failure = await(*slice, stream);
     mutex_.lock();
     const bool ended = finished(*slice, std::move(failure));
@@ -250,7 +257,9 @@ void Link::run(TransferPriority priority) {
 
 Slice* Link::arrived(TransferPriority priority) {
   SliceQueue& queue = under_way_[static_cast<std::size_t>(priority)];
-  while (queue.first == nullptr && !ending_) lane(priority).arrived.wait(mutex_);
+  Lane& its_lane = lane(priority);
+  while (queue.first == nullptr && !its_lane.has_news && !ending_) its_lane.arrived.wait(mutex_);
+  its_lane.has_news = false;
   Slice* const slice = queue.first;
   if (slice != nullptr) queue.first = slice->next;
   if (queue.first == nullptr) queue.last = nullptr;

@@ -55,6 +55,7 @@ class Link {
     Stream stream;
     Stream gather;
     std::condition_variable_any arrived;  // waits with mutex_
+    bool has_news = false;                // under mutex_: something waits that nobody has begun to enqueue
     std::thread thread;
   };
   struct SliceQueue {
@@ -88,6 +89,7 @@ class Link {
   void enqueue_next(Slice& slice) KVBM_REQUIRES(mutex_);
 
   void run(TransferPriority priority);
+  /// The next slice under way on the lane; null if there is none, but something to enqueue, or the end has come.
   [[nodiscard]] Slice* arrived(TransferPriority priority) KVBM_REQUIRES(mutex_);
   /// Whether the slice's transfer has ended with it.
   [[nodiscard]] bool finished(Slice& slice, std::optional<std::string> failure) KVBM_REQUIRES(mutex_);
