@@ -6,11 +6,13 @@
 #include <map>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kvbm/base/assert.hpp"
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/device/device_error.hpp"
+#include "kvbm/device/stream_owner.hpp"
 #include "kvbm/layout/layout_memory.hpp"
 #include "transfer/transfer_core.hpp"
 
@@ -43,31 +45,51 @@ Layout make_layout(const TransferCore& core, LayoutKind kind, MemoryKind memory,
   return *layout;
 }
 
+/// Tells when the device has done a transfer, without the time that a thread takes to wake up.
+class Clock {
+ public:
+  explicit Clock(const std::shared_ptr<Device>& device)
+      : device_(device), stream_(device, StreamPriority::Normal, "kvbm.calibration"), event_(device) {}
+
+  void stop_behind(TransferState& state) {
+    state.order_before(stream_.view());
+    device_->record(event_.view(), stream_.view());
+    while (!device_->done(event_.view())) std::this_thread::yield();
+  }
+
+ private:
+  std::shared_ptr<Device> device_;
+  Stream stream_;
+  Event event_;
+};
+
 /// Microseconds of one transfer, or none if the mechanism cannot do it.
-std::optional<double> time_once(TransferCore& core, const Sides& sides, Mechanism mechanism, std::uint32_t count,
-                                std::span<const BlockPair> pairs) {
+std::optional<double> time_once(TransferCore& core, Clock& clock, const Sides& sides, Mechanism mechanism,
+                                std::uint32_t count, std::span<const BlockPair> pairs) {
   const std::uint32_t blocks = (count + kLayers - 1) / kLayers;
   TransferRequest request{.source = sides.source,
                           .target = sides.target,
                           .blocks = pairs.first(blocks),
                           .layers = LayerRange{0, std::min(count, kLayers)},
                           .mechanism = mechanism};
+  const auto begin = std::chrono::steady_clock::now();
   auto submitted = core.submit(std::move(request), true);
   if (!submitted) return std::nullopt;
   TransferState& state = **submitted;
+  clock.stop_behind(state);
+  const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - begin;
   state.wait();
   const bool failed = state.outcome.error.has_value();
-  const std::chrono::duration<double, std::micro> taken = state.outcome.done - state.outcome.queued;
   state.drop_reference();
   if (failed) return std::nullopt;
   return std::max(taken.count(), 1e-3);
 }
 
-std::optional<double> fastest_of(TransferCore& core, const Sides& sides, Mechanism mechanism, std::uint32_t count,
-                                 std::span<const BlockPair> pairs) {
+std::optional<double> fastest_of(TransferCore& core, Clock& clock, const Sides& sides, Mechanism mechanism,
+                                 std::uint32_t count, std::span<const BlockPair> pairs) {
   std::optional<double> fastest;
   for (int round = 0; round < kRounds; ++round) {
-    const std::optional<double> taken = time_once(core, sides, mechanism, count, pairs);
+    const std::optional<double> taken = time_once(core, clock, sides, mechanism, count, pairs);
     if (!taken) return std::nullopt;
     if (!fastest || *taken < *fastest) fastest = taken;
   }
@@ -84,7 +106,7 @@ std::vector<BlockPair> strided_pairs(std::uint32_t blocks) {
 }
 
 /// Points of more spans than there are pages for, or that would take long, lie on the line through the two before them.
-void measure_row(TransferCore& core, const Sides& sides, Direction direction, std::size_t size_index,
+void measure_row(TransferCore& core, Clock& clock, const Sides& sides, Direction direction, std::size_t size_index,
                  std::span<const BlockPair> pairs, MechanismTable& table) {
   constexpr auto& kCounts = MechanismTable::kCounts;
   for (const Mechanism mechanism : MechanismTable::kMechanisms) {
@@ -95,7 +117,7 @@ void measure_row(TransferCore& core, const Sides& sides, Direction direction, st
         times[i] = times[i - 1] + span_us * (kCounts[i] - kCounts[i - 1]);
       }
       if (kCounts[i] <= pairs.size() * kLayers && times[i] < kMicrosecondsMax) {
-        const std::optional<double> measured = fastest_of(core, sides, mechanism, kCounts[i], pairs);
+        const std::optional<double> measured = fastest_of(core, clock, sides, mechanism, kCounts[i], pairs);
         if (!measured) break;  // it stays as it is built in, and is not possible anyway
         times[i] = *measured;
       }
@@ -109,6 +131,7 @@ void measure_row(TransferCore& core, const Sides& sides, Direction direction, st
 MechanismTable measure_mechanisms(TransferCore& core, std::size_t bytes_max) {
   constexpr std::uint32_t kBlocksMax = MechanismTable::kCounts.back() / kLayers;
   MechanismTable table = MechanismTable::built_in();
+  Clock clock(core.device());
   for (std::size_t size = 0; size < MechanismTable::kSpanBytes.size(); ++size) {
     const std::size_t span_bytes = MechanismTable::kSpanBytes[size];
     if (span_bytes * kLayers > bytes_max) break;  // no page fits
@@ -119,9 +142,9 @@ MechanismTable measure_mechanisms(TransferCore& core, std::size_t bytes_max) {
     const Layout other = make_layout(core, LayoutKind::FullyContiguous, MemoryKind::Device, blocks, span_bytes);
     const Layout store = make_layout(core, LayoutKind::FullyContiguous, MemoryKind::Pinned, blocks, span_bytes);
     const std::vector<BlockPair> pairs = strided_pairs(blocks);
-    measure_row(core, {store, cache}, Direction::HostToDevice, size, pairs, table);
-    measure_row(core, {cache, store}, Direction::DeviceToHost, size, pairs, table);
-    measure_row(core, {cache, other}, Direction::DeviceToDevice, size, pairs, table);
+    measure_row(core, clock, {store, cache}, Direction::HostToDevice, size, pairs, table);
+    measure_row(core, clock, {cache, store}, Direction::DeviceToHost, size, pairs, table);
+    measure_row(core, clock, {cache, other}, Direction::DeviceToDevice, size, pairs, table);
   }
   return table;
 }

@@ -59,7 +59,7 @@ void Enqueuer::synchronize(StreamView lane) {
 
 template <class PairAt>
 void Enqueuer::copy_spans(const CopyShape& shape, std::uint32_t count, const PairAt& pair_at, StreamView stream) {
-  if (device_->capabilities().batched_copy && shape.fragment_bytes < MechanismTable::kEngineBytes) {
+  if (device_->capabilities().batched_copy && count * shape.spans_per_block() > 1) {
     copy_by_batches(*device_, *batch_, shape, count, pair_at, stream);
   } else {
     copy_by_calls(*device_, shape, count, pair_at, stream);

@@ -12,12 +12,6 @@
 #include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
-namespace {
-
-/// Spans from here on go by a call each, which the copy engine serves at its full rate.
-constexpr std::uint64_t kCallBytes = 1u << 20;
-
-}  // namespace
 
 HostLane::HostLane(TransferCore& core, const std::shared_ptr<Device>& device, const Options& options)
     : core_(core),
@@ -114,7 +108,7 @@ void HostLane::enqueue_hop(const TransferSlot& piece, const TransferPlan& plan, 
     return;
   }
   const CopyShape shape = plan.shape(from, to, plan.source_order, batch.layer_count);
-  if (shape.fragment_bytes >= kCallBytes) {
+  if (shape.fragment_bytes >= MechanismTable::kEngineBytes) {
     copy_by_calls(
         *device_, shape, count, [pairs = piece.staged_pairs + batch.first](std::uint32_t i) { return pairs[i]; },
         stream_.view());

@@ -36,7 +36,7 @@ Cost cost_of(Direction direction, Mechanism mechanism) noexcept {
 
 /// A kernel that reads or writes over the link is in the way of the model's kernels, and of copies the other way
 /// (bench/results, C6 and C8). It has to be faster than the engine by more than the noise of a measurement.
-constexpr double kKernelHandicap = 1.08;
+constexpr double kKernelHandicap = 1.05;
 
 bool is_kernel(Mechanism mechanism) noexcept {
   return mechanism == Mechanism::CopyKernel || mechanism == Mechanism::BulkCopyKernel;
@@ -125,12 +125,14 @@ double MechanismTable::time(Direction direction, Mechanism mechanism, std::size_
 
 Mechanism MechanismTable::choose(Direction direction, std::size_t span_bytes, std::uint64_t count,
                                  MechanismSet possible) const noexcept {
+  const bool in_one_call = count > 1 && possible.contains(Mechanism::BatchedCopy);  // which loses to no other calls
+  if (in_one_call) possible.erase(Mechanism::Copies);
+  const Mechanism engine = in_one_call ? Mechanism::BatchedCopy : Mechanism::Copies;
+  if (direction != Direction::DeviceToDevice && span_bytes >= kEngineBytes && possible.contains(engine)) return engine;
   std::optional<double> least;
   Mechanism best = Mechanism::Copies;
   for (const Mechanism mechanism : kMechanisms) {
     if (!possible.contains(mechanism)) continue;
-    // One call for many spans never loses against a call for each.
-    if (mechanism == Mechanism::Copies && count > 1 && possible.contains(Mechanism::BatchedCopy)) continue;
     double microseconds = time(direction, mechanism, span_bytes, count);
     if (direction != Direction::DeviceToDevice && is_kernel(mechanism)) microseconds *= kKernelHandicap;
     if (least && microseconds >= *least) continue;

@@ -40,8 +40,8 @@ class MechanismTable {
   static constexpr std::array<Mechanism, 5> kMechanisms{
       Mechanism::Copies, Mechanism::BatchedCopy, Mechanism::CopyKernel, Mechanism::BulkCopyKernel, Mechanism::Staged};
   static constexpr std::size_t kDirections = 3;  // those a device takes part in
-  /// From spans of this size on a copy call for each of them loses nothing against one call for all.
-  static constexpr std::size_t kEngineBytes = 8u << 20;
+  /// Spans from here on take the copy engine, which reaches its full rate with them.
+  static constexpr std::size_t kEngineBytes = 1u << 20;
 
   /// From a cost model, for devices that were not measured.
   [[nodiscard]] static MechanismTable built_in() noexcept;
