@@ -25,7 +25,8 @@ struct Name {
 };
 
 template <class Tier = G1>
-BlockManager<Tier> manager_with(const BlockRegistry& registry, std::uint32_t blocks = 4, bool reset_on_release = false) {
+BlockManager<Tier> manager_with(const BlockRegistry& registry, std::uint32_t blocks = 4,
+                                bool reset_on_release = false) {
   return test::manager<Tier>(
       {.blocks = blocks, .tokens_per_block = 4, .registry = registry, .reset_on_release = reset_on_release});
 }

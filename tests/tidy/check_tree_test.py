@@ -39,6 +39,9 @@ class CheckTree(unittest.TestCase):
     def test_a_tree_in_order_has_no_findings(self):
         self.assertEqual(self.findings({}), [])
 
+    def test_long_line_of_a_result(self):
+        self.assertEqual(self.findings({"bench/results/a.txt": "x" * 121 + "\n"}), [])
+
     def test_long_line(self):
         self.assert_one({"src/host/pools/a.cpp": "x" * 121 + "\n"}, "a.cpp:1: longer than")
 
