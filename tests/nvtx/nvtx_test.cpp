@@ -106,6 +106,23 @@ TEST(Nvtx, EveryOperationOnRunsIsARange) {
   EXPECT_EQ(count_beginning(lines, "push"), count_beginning(lines, "pop"));
 }
 
+TEST(Nvtx, ATransferIsARangeFromItsSubmissionToItsEnd) {
+  const Lines lines = recorded([] {
+    const auto device = EmulatedDevice::create();
+    TransferEngine engine(device, {.calibrate = false});
+    const LayoutConfig config{.blocks = 4, .layers = 2, .outer = 2, .tokens = 4, .inner = 8};
+    const auto cache = allocate_layout(config, LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, device).value();
+    const auto store = allocate_layout(config, LayoutKind::FullyContiguous, MemoryKind::Pinned, device).value();
+    const BlockPair pairs[]{{0, 1}, {2, 3}};
+    engine.submit({.source = cache, .target = store, .blocks = pairs}).value().wait();
+    engine.submit({.source = store, .target = cache, .blocks = pairs}).value().wait();
+  });
+
+  EXPECT_EQ(count_beginning(lines, "start kvbm kvbm.transfer 2 512"), 1u);  // offload, bytes
+  EXPECT_EQ(count_beginning(lines, "start kvbm kvbm.transfer 3 512"), 1u);  // onboard
+  EXPECT_EQ(count_beginning(lines, "end kvbm"), 2u);
+}
+
 TEST(Nvtx, WorkersOfTheEmulatedDeviceHaveAName) {
   const Lines lines = recorded([] {
     const auto device = EmulatedDevice::create();

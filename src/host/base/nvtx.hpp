@@ -7,6 +7,7 @@
 ///   KVBM_NVTX_RANGE("kvbm.verb");                                 the rest of the scope
 ///   KVBM_NVTX_RANGE("kvbm.verb", NvtxCategory::Lookup, blocks);   with what it is about, and how many blocks or bytes
 ///   return KVBM_NVTX_OVER("kvbm.verb", NvtxCategory::Lookup, blocks, call());   the same for one call, cheaper
+///   span = KVBM_NVTX_SPAN("kvbm.noun", NvtxCategory::Offload, bytes);   until the NvtxSpan ends, wherever that is
 ///
 /// Threads  any; a range ends on the thread it began on, an NvtxSpan on any.
 /// Cost     with no profiler attached: OVER 8 instructions, RANGE 14 to 19 (bench/measure, alloc64 and miss).
@@ -99,6 +100,11 @@ class NvtxSpan {
     KVBM_NVTX_RANGE(text, category, payload);                           \
     return expression;                                                  \
   }() : (expression))
+#define KVBM_NVTX_SPAN(text, category, payload)        \
+  ([](std::uint64_t amount, ::kvbm::NvtxCategory of) { \
+    static constinit ::kvbm::NvtxName name{text};      \
+    return ::kvbm::NvtxSpan(name, of, amount);         \
+  }(payload, category))
 /// Names the calling thread.
 #define KVBM_NVTX_THREAD(text) (::kvbm::Nvtx::may_listen() ? ::kvbm::Nvtx::name_thread(text) : static_cast<void>(0))
 #else
@@ -110,5 +116,6 @@ class NvtxSpan {};
 
 #define KVBM_NVTX_RANGE(text, ...) static_cast<void>(0)
 #define KVBM_NVTX_OVER(text, category, payload, expression) (expression)
+#define KVBM_NVTX_SPAN(text, category, payload) ::kvbm::NvtxSpan()
 #define KVBM_NVTX_THREAD(text) static_cast<void>(0)
 #endif

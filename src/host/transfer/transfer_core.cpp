@@ -17,6 +17,11 @@ namespace {
 
 using Code = TransferError::Code;
 
+[[maybe_unused]] NvtxCategory category_of(Direction direction) noexcept {
+  if (direction == Direction::DeviceToHost) return NvtxCategory::Offload;
+  return direction == Direction::HostToDevice ? NvtxCategory::Onboard : NvtxCategory::Io;
+}
+
 const TransferEngineOptions& checked(const TransferEngineOptions& options) {
   const auto positive = [](const char* name, std::uint64_t value) {
     if (value == 0) throw std::invalid_argument(std::string(name) + " must be positive");
@@ -272,6 +277,7 @@ void TransferCore::capture(TransferSlot& slot, const TransferRequest& request) {
 }
 
 void TransferCore::start(TransferSlot& slot) {
+  slot.span = KVBM_NVTX_SPAN("kvbm.transfer", category_of(slot.plan.strategy.direction), slot.bytes_left);
   if (on_host(slot.plan)) {
     host_lane(slot.priority).submit(slot);
   } else {
@@ -288,6 +294,7 @@ PooledState& TransferCore::end(TransferSlot& slot) {
   state.outcome.error = std::move(slot.error);
   state.outcome.done = std::chrono::steady_clock::now();
   state.detach();
+  slot.span = NvtxSpan();
   slot.error.reset();
   slot.source.reset();
   slot.target.reset();

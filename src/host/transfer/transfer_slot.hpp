@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/nvtx.hpp"
 #include "kvbm/device/stream_owner.hpp"
 #include "kvbm/transfer/transfer_request.hpp"
 #include "transfer/transfer_plan.hpp"
@@ -76,6 +77,7 @@ struct TransferSlot {
   std::uint32_t layers_per_slice = 1;
   std::uint32_t layer_event_count = 0;
   std::vector<Event> layer_events;  ///< at least layer_event_count
+  NvtxSpan span;                    ///< from its submission to its end
 
   // How far it is. Under the lock of its link.
   TransferSlot* next_waiting = nullptr;
