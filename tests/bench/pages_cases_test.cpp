@@ -48,11 +48,12 @@ TEST(PagesCases, UnknownNamesAreNone) { EXPECT_EQ(find_pages_case("C10"), nullpt
 TEST(PagesCases, GoalsAreThoseOfTheShapeMeasured) {
   const PagesReport report = run("C1", EmulatedDevice::create());
 
-  ASSERT_EQ(report.rows.size(), 6u);  // for each shape one that the device is asked about, and one that waits
-  EXPECT_EQ(report.rows[0].goal, ">= 0.95");
-  EXPECT_EQ(report.rows[1].goal, "-");
-  EXPECT_EQ(report.rows[2].goal, ">= 0.93");
-  EXPECT_EQ(report.rows[4].goal, ">= 0.90");
+  std::vector<std::string> goals;
+  for (const PagesRow& row : report.rows) {
+    if (row.goal != "-") goals.push_back(row.goal);
+  }
+  EXPECT_EQ(goals, (std::vector<std::string>{">= 0.95", ">= 0.93", ">= 0.90"}));
+  EXPECT_EQ(report.rows.size(), 10u);  // and for each shape one that waits; of one, each mechanism
 }
 
 TEST(PagesCases, RowsAreToldAsTheyAreMeasured) {
@@ -72,7 +73,10 @@ TEST(PagesCases, RowsAreToldAsTheyAreMeasured) {
 TEST(PagesCases, ALostKernelIsWrongPagesInEachRow) {
   const auto device = std::make_shared<test::LossyDevice>(test::Losses{.kernel = "kvbm.bulk_copy_cells"});
 
-  for (const PagesRow& row : run("C1", device).rows) EXPECT_GT(row.wrong_pages, 0u) << row.name;
+  for (const PagesRow& row : run("C1", device).rows) {
+    const bool by_others = row.name.ends_with("for CopyKernel") || row.name.ends_with("for BatchedCopy");
+    EXPECT_EQ(row.wrong_pages == 0, by_others) << row.name;
+  }
 }
 
 TEST(PagesCases, OneLostByteOfACopyIsAWrongPage) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "kvbm/device/emulated_device.hpp"
+#include "tests/support/forwarding_device.hpp"
 
 namespace kvbm::test {
 
@@ -15,48 +15,27 @@ struct Losses {
 };
 
 /// An emulated device that says it did everything, and did not. For tests of what verifies.
-class LossyDevice final : public Device {
+class LossyDevice final : public ForwardingDevice {
  public:
   explicit LossyDevice(Losses losses) : losses_(std::move(losses)) {}
 
-  [[nodiscard]] const DeviceCapabilities& capabilities() const noexcept override { return device_->capabilities(); }
-
-  [[nodiscard]] void* allocate(std::size_t bytes) override { return device_->allocate(bytes); }
-  void release(void* memory) noexcept override { device_->release(memory); }
-  [[nodiscard]] void* allocate_pinned(std::size_t bytes, bool write_combined) override {
-    return device_->allocate_pinned(bytes, write_combined);
-  }
-  void release_pinned(void* memory) noexcept override { device_->release_pinned(memory); }
-  void register_host(void* memory, std::size_t bytes) override { device_->register_host(memory, bytes); }
-  [[nodiscard]] bool unregister_host(void* memory) noexcept override { return device_->unregister_host(memory); }
-  [[nodiscard]] void* device_address(void* pinned) override { return device_->device_address(pinned); }
-
-  [[nodiscard]] StreamView create_stream(StreamPriority priority, const char* name) override {
-    return device_->create_stream(priority, name);
-  }
-  void destroy_stream(StreamView stream) noexcept override { device_->destroy_stream(stream); }
-  [[nodiscard]] EventView create_event() override { return device_->create_event(); }
-  void destroy_event(EventView event) noexcept override { device_->destroy_event(event); }
-  void record(EventView event, StreamView stream) override { device_->record(event, stream); }
-  void wait(StreamView stream, EventView event) override { device_->wait(stream, event); }
-  [[nodiscard]] bool done(EventView event) override { return device_->done(event); }
-  void synchronize(EventView event) override { device_->synchronize(event); }
-  void synchronize(StreamView stream) override { device_->synchronize(stream); }
-
   void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override {
-    const bool is_short = bytes != 0 && bytes == losses_.copy_bytes;
-    device_->copy(target, source, is_short ? bytes - 1 : bytes, stream);
+    emulated().copy(target, source, left_of(bytes), stream);
   }
-  void copy_batch(const CopyBatch& batch, StreamView stream) override { device_->copy_batch(batch, stream); }
-  void fill(void* target, std::uint8_t value, std::size_t bytes, StreamView stream) override {
-    device_->fill(target, value, bytes, stream);
+  void copy_batch(const CopyBatch& batch, StreamView stream) override {
+    std::vector<std::size_t> bytes;
+    for (const std::size_t each : batch.bytes) bytes.push_back(left_of(each));
+    emulated().copy_batch({batch.targets, batch.sources, bytes}, stream);
   }
   void launch(const KernelCall& call, StreamView stream) override {
-    if (call.name() != losses_.kernel) device_->launch(call, stream);
+    if (call.name() != losses_.kernel) emulated().launch(call, stream);
   }
 
  private:
-  const std::shared_ptr<EmulatedDevice> device_ = EmulatedDevice::create();
+  [[nodiscard]] std::size_t left_of(std::size_t bytes) const noexcept {
+    return bytes != 0 && bytes == losses_.copy_bytes ? bytes - 1 : bytes;
+  }
+
   const Losses losses_;
 };
 

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <thread>
 
+#include "tests/support/forwarding_device.hpp"
+#include "tests/support/kernel_gate.hpp"
 #include "tests/transfer/engine_world.hpp"
 
 // Who goes first, who waits, and for what
@@ -268,33 +271,52 @@ TEST(TransferEngine, TakesNoMemoryWithIt) {
   EXPECT_EQ(device->pinned_bytes(), 0u);
 }
 
-/// Late work: the last layer comes after the first is used, if the threads of the device are not kept from running.
-TEST(LayerEvents, TheFirstLayerIsUsedWhileTheLastIsOnItsWay) {
-  constexpr int kRounds = 200;
-  EngineWorld world({.delay_seed = 3});
-  const std::vector<BlockPair> blocks{{1, 8}};
-  const test::GuardedPages seen(world.device, EngineWorld::kConfig, {.memory = MemoryKind::Device});
-  const Stream reader(world.device, StreamPriority::Normal, "test.reader");
-  const Event read(world.device);
-
-  bool overlapped = false;
-  for (int round = 0; round < kRounds && !overlapped; ++round) {
-    const std::uint64_t before = world.device->call_counts().copies;
-    world.device->add_fault({.kind = FaultKind::Copy, .n = before + 3, .effect = DeviceFault::Effect::Late});
-    const Completion completion =
-        world.engine->submit(world.load(blocks, {.layer_events = true, .mechanism = Mechanism::Copies})).value();
-    while (world.device->call_counts().copies < before + 3) std::this_thread::yield();
-    completion.wait_for_layer(1, reader.view());
-    world.device->copy(seen.layout()->cell(0, 0, 0).value(), world.cache.layout()->cell(8, 1, 0).value(), 16,
-                       reader.view());
-    world.device->record(read.view(), reader.view());
-    world.device->synchronize(read.view());
-    overlapped = !completion.done();
-    EXPECT_FALSE(completion.wait().error);
-    EXPECT_EQ(seen.read()[0][seen.cell(0, 0, 0).offset], world.in_store[0][world.store.cell(1, 1, 0).offset]);
+/// One copy waits on the device until the test lets it go.
+class HoldingDevice final : public test::ForwardingDevice {
+ public:
+  /// The n-th copy from now on.
+  void hold(int n) { number_ = copies_ + n; }
+  void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override {
+    if (++copies_ == number_) emulated().launch(gate_.call(), stream);
+    emulated().copy(target, source, bytes, stream);
   }
+  void open() const { gate_.open(); }
 
-  EXPECT_TRUE(overlapped);
+ private:
+  std::atomic<int> copies_{0}, number_{0};
+  const test::KernelGate gate_;
+};
+
+TEST(LayerEvents, TheFirstLayersAreUsedWhileTheLastIsOnItsWay) {
+  const auto device = std::make_shared<HoldingDevice>();
+  const LayoutConfig& config = EngineWorld::kConfig;
+  test::GuardedPages store(device, config, {LayoutKind::FullyContiguous, MemoryKind::Pinned, 0});
+  const test::GuardedPages cache(device, config, {LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, 0});
+  std::mt19937_64 random(7);
+  const auto in_store = store.fill(random);
+  TransferEngine engine(device, EngineWorld::options());
+  const Stream reader(device, StreamPriority::Normal, "test.reader");
+  const std::vector<BlockPair> blocks{{1, 8}};
+  device->hold(3);
+
+  const Completion completion = engine
+                                    .submit({.source = store.layout(),
+                                             .target = cache.layout(),
+                                             .blocks = blocks,
+                                             .layer_events = true,
+                                             .mechanism = Mechanism::Copies})
+                                    .value();
+  completion.wait_for_layer(1, reader.view());
+  device->synchronize(reader.view());
+
+  EXPECT_FALSE(completion.done());
+  const auto seen = cache.read();
+  for (const std::uint32_t layer : {0u, 1u}) {
+    const auto from = store.cell(1, layer, 0), to = cache.cell(8, layer, 0);
+    EXPECT_EQ(seen[to.region][to.offset], in_store[from.region][from.offset]) << layer;
+  }
+  device->open();
+  EXPECT_FALSE(completion.wait().error);
 }
 
 }  // namespace
