@@ -81,16 +81,18 @@ class RecordedSketch final : public FrequencySketch {
 };
 
 // A word of the mended sketch: fourteen 4-bit counters below, above them the low bits of the epoch in which they were
-// last brought up to date. Counters and epoch change in one compare-and-swap, so that no race can halve twice.
-constexpr unsigned kCounters = 14;
-constexpr unsigned kTagShift = 4 * kCounters;
+// last brought up to date. All counters of a key and the epoch change in one compare-and-swap, so that no race can
+// halve twice.
+constexpr std::size_t kWordsPerRecorded = 2;  // words for one of the recorded sketch
+constexpr unsigned kHalfCounters = 7;
+constexpr unsigned kHalfShift = 4 * kHalfCounters;
+constexpr unsigned kTagShift = 2 * kHalfShift;
 constexpr std::uint64_t kCounterMask = (std::uint64_t{1} << kTagShift) - 1;
 constexpr unsigned kAheadFrom = 0xF8;  // a word "248 epochs or more behind" was brought ahead by another thread
-constexpr std::size_t kWordsPerLine = 8;
 
 /// `word` as it stands in `epoch`. A word that nobody touched for 248 epochs shows its old counts again for a while: an
-/// estimate too high, by 15 at most, for keys both of whose words slept that long.
-std::uint64_t aged(std::uint64_t word, std::uint32_t epoch) noexcept {
+/// estimate too high, by 15 at most, for keys whose word slept that long.
+[[gnu::cold]] std::uint64_t aged(std::uint64_t word, std::uint32_t epoch) noexcept {
   const unsigned behind = (epoch - static_cast<unsigned>(word >> kTagShift)) & 0xFF;
   if (behind == 0 || behind >= kAheadFrom) return word;
   const std::uint64_t tag = static_cast<std::uint64_t>(epoch & 0xFF) << kTagShift;
@@ -104,31 +106,24 @@ std::uint64_t not_full(std::uint64_t word, std::uint64_t ones) noexcept {
   return ones & ~(pairs & pairs >> 2);
 }
 
-/// Two different counters of a word: how far up they are, and both marked by their lowest bits.
+/// Two different counters of half a word: both marked by their lowest bits, and how far up they are.
 struct Pair {
-  std::uint64_t ones;
+  std::uint32_t ones;
   std::uint8_t first, second;
 };
-/// The 91 pairs that there are, for 256 numbers.
-constexpr std::array<Pair, 256> kPairs = [] {
-  std::array<Pair, kCounters*(kCounters - 1) / 2> all{};
+/// The 21 pairs that there are, for 64 numbers.
+constexpr std::array<Pair, 64> kPairs = [] {
+  std::array<Pair, kHalfCounters*(kHalfCounters - 1) / 2> all{};
   std::size_t count = 0;
-  for (unsigned first = 0; first < kTagShift; first += 4) {
+  for (unsigned first = 0; first < kHalfShift; first += 4) {
     for (unsigned second = 0; second < first; second += 4) {
-      all[count++] = {std::uint64_t{1} << first | std::uint64_t{1} << second, static_cast<std::uint8_t>(first),
-                      static_cast<std::uint8_t>(second)};
+      all[count++] = {1u << first | 1u << second, static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(second)};
     }
   }
-  std::array<Pair, 256> pairs{};
-  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = all[i * count >> 8];
+  std::array<Pair, 64> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = all[i * count >> 6];
   return pairs;
 }();
-
-/// Two words of one cache line, a pair of counters in each.
-struct Place {
-  std::uint64_t* words[2];
-  const Pair* pairs[2];
-};
 
 /// Both halves count: the top bits of a sequence hash are mode and position, the rest is XXH3 output already.
 std::uint64_t mix(std::uint64_t high, std::uint64_t low) noexcept {
@@ -137,61 +132,49 @@ std::uint64_t mix(std::uint64_t high, std::uint64_t low) noexcept {
   return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
 }
 
-/// The sketch for use. Touching and reading bring only the words at hand up to date, so that aging is an increment of
+/// The sketch for use. Touching and reading bring only the word at hand up to date, so that aging is an increment of
 /// the epoch, however large the table.
 class MendedSketch final : public FrequencySketch {
  public:
   MendedSketch(std::size_t capacity, std::shared_ptr<const DecayPolicy> decay)
-      : line_count_((word_count(capacity) + kWordsPerLine - 1) / kWordsPerLine),
-        words_(line_count_ * kWordsPerLine),
-        decay_(std::move(decay)) {}
+      : word_count_(kWordsPerRecorded * word_count(capacity)), words_(word_count_), decay_(std::move(decay)) {}
 
   void touch(std::span<const SequenceHash> keys) noexcept override {
+    if (keys.size() == 1) return touch_mixed(mix(keys[0].high(), keys[0].low()));
     while (!keys.empty()) {
       const std::size_t count = std::min(keys.size(), kChunk);
       std::array<std::uint64_t, kChunk> mixed;
       for (std::size_t i = 0; i < count; ++i) {
         mixed[i] = mix(keys[i].high(), keys[i].low());
-        __builtin_prefetch(line_of(mixed[i]), 1);
+        __builtin_prefetch(&word_of(mixed[i]), 1);
       }
       touch_mixed(std::span(mixed).first(count));
       keys = keys.subspan(count);
     }
   }
-  void touch_number(std::uint64_t key) noexcept override {
-    const std::uint64_t mixed = mix(0, key);
-    touch_mixed(std::span(&mixed, 1));
-  }
+  void touch_number(std::uint64_t key) noexcept override { touch_mixed(mix(0, key)); }
   [[nodiscard]] std::uint32_t count(SequenceHash key) const noexcept override {
-    return estimate(place_of(mix(key.high(), key.low())));
+    return estimate(mix(key.high(), key.low()));
   }
-  [[nodiscard]] std::uint32_t count_number(std::uint64_t key) const noexcept override {
-    return estimate(place_of(mix(0, key)));
-  }
+  [[nodiscard]] std::uint32_t count_number(std::uint64_t key) const noexcept override { return estimate(mix(0, key)); }
 
  private:
   static constexpr std::size_t kChunk = 64;  // keys per addition to the shared size
 
-  // The line comes from the top bits, everything within it from the low 20.
-  [[nodiscard]] std::uint64_t* line_of(std::uint64_t mixed) const noexcept {
-    const auto line = static_cast<std::size_t>(static_cast<unsigned __int128>(mixed) * line_count_ >> 64);
-    return words_.data() + line * kWordsPerLine;
+  // The word comes from the top bits, the counters within it from the low 12.
+  [[nodiscard]] std::uint64_t& word_of(std::uint64_t mixed) const noexcept {
+    return words_[static_cast<std::size_t>(static_cast<unsigned __int128>(mixed) * word_count_ >> 64)];
   }
-  [[nodiscard]] Place place_of(std::uint64_t mixed) const noexcept {
-    std::uint64_t* const words = line_of(mixed);
-    return {{words + (mixed & 3), words + 4 + (mixed >> 2 & 3)},
-            {&kPairs[mixed >> 4 & 255], &kPairs[mixed >> 12 & 255]}};
-  }
+  [[nodiscard]] static const Pair& lower_pair(std::uint64_t mixed) noexcept { return kPairs[mixed & 63]; }
+  [[nodiscard]] static const Pair& upper_pair(std::uint64_t mixed) noexcept { return kPairs[mixed >> 6 & 63]; }
 
+  void touch_mixed(std::uint64_t mixed) noexcept {
+    if (grow(mixed, epoch_.load(std::memory_order_relaxed))) add_to_size(1);
+  }
   void touch_mixed(std::span<const std::uint64_t> keys) noexcept {
     const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);  // relaxed: one epoch off is an estimate off
     std::uint64_t grown = 0;
-    for (const std::uint64_t mixed : keys) {
-      const Place place = place_of(mixed);
-      const bool first = grow(*place.words[0], place.pairs[0]->ones, epoch);
-      const bool second = grow(*place.words[1], place.pairs[1]->ones, epoch);
-      grown += first || second ? 1 : 0;
-    }
+    for (const std::uint64_t mixed : keys) grown += grow(mixed, epoch) ? 1 : 0;
     if (grown != 0) add_to_size(grown);
   }
 
@@ -200,8 +183,10 @@ class MendedSketch final : public FrequencySketch {
   }
 
   // relaxed throughout: each word is complete in itself
-  static bool grow(std::uint64_t& word, std::uint64_t ones, std::uint32_t epoch) noexcept {
-    const std::atomic_ref<std::uint64_t> shared(word);
+  bool grow(std::uint64_t mixed, std::uint32_t epoch) noexcept {
+    const std::uint64_t upper = upper_pair(mixed).ones;
+    const std::uint64_t ones = upper << kHalfShift | lower_pair(mixed).ones;
+    const std::atomic_ref<std::uint64_t> shared(word_of(mixed));
     std::uint64_t seen = shared.load(std::memory_order_relaxed);
     for (;;) {
       const std::uint64_t now = is_current(seen, epoch) ? seen : aged(seen, epoch);
@@ -224,19 +209,19 @@ class MendedSketch final : public FrequencySketch {
     epoch_.fetch_add(1, std::memory_order_relaxed);
   }
 
-  [[nodiscard]] std::uint32_t estimate(const Place& place) const noexcept {
+  [[nodiscard]] std::uint32_t estimate(std::uint64_t mixed) const noexcept {
     const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-    const std::uint64_t first = lesser(*place.words[0], *place.pairs[0], epoch);
-    return static_cast<std::uint32_t>(std::min(first, lesser(*place.words[1], *place.pairs[1], epoch)));
-  }
-  [[nodiscard]] static std::uint64_t lesser(std::uint64_t& word, const Pair& pair, std::uint32_t epoch) noexcept {
-    std::uint64_t now = std::atomic_ref(word).load(std::memory_order_relaxed);
+    std::uint64_t now = std::atomic_ref(word_of(mixed)).load(std::memory_order_relaxed);
     if (!is_current(now, epoch)) now = aged(now, epoch);
-    return std::min(now >> pair.first & 15, now >> pair.second & 15);
+    const std::uint64_t lower = lesser(now, lower_pair(mixed));
+    return static_cast<std::uint32_t>(std::min(lower, lesser(now >> kHalfShift, upper_pair(mixed))));
+  }
+  [[nodiscard]] static std::uint64_t lesser(std::uint64_t half, const Pair& pair) noexcept {
+    return std::min(half >> pair.first & 15, half >> pair.second & 15);
   }
 
-  const std::size_t line_count_;
-  const ZeroedArray<std::uint64_t> words_;  // begins on a cache line
+  const std::size_t word_count_;
+  const ZeroedArray<std::uint64_t> words_;
   const std::shared_ptr<const DecayPolicy> decay_;
   std::atomic<std::uint32_t> epoch_{0};             // read by every touch, written at an aging
   alignas(64) std::atomic<std::uint64_t> size_{0};  // written by every chunk of touches

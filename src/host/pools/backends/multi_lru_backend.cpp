@@ -6,18 +6,18 @@ namespace kvbm {
 
 MultiLruBackend::MultiLruBackend(std::array<std::uint8_t, 3> thresholds,
                                  std::shared_ptr<const FrequencyTracker> tracker)
-    : thresholds_(thresholds), tracker_(std::move(tracker)) {
+    : tracker_(std::move(tracker)) {
   KVBM_ASSERT(tracker_ != nullptr, "multi-LRU eviction needs a frequency tracker");
   KVBM_ASSERT(
-      thresholds_[0] >= 1 && thresholds_[0] < thresholds_[1] && thresholds_[1] < thresholds_[2] && thresholds_[2] <= 15,
+      thresholds[0] >= 1 && thresholds[0] < thresholds[1] && thresholds[1] < thresholds[2] && thresholds[2] <= 15,
       "multi-LRU thresholds must ascend from 1 to 15");
+  for (const std::uint8_t threshold : thresholds) {
+    for (std::size_t count = threshold; count < level_of_count_.size(); ++count) ++level_of_count_[count];
+  }
 }
 
 std::uint32_t MultiLruBackend::level_of(const SequenceHash& hash) const noexcept {
-  const std::uint32_t count = tracker_->count(hash);
-  std::uint32_t level = 0;
-  for (const std::uint8_t threshold : thresholds_) level += count >= threshold ? 1 : 0;
-  return level;
+  return level_of_count_[std::min<std::size_t>(tracker_->count(hash), level_of_count_.size() - 1)];
 }
 
 void MultiLruBackend::insert(std::span<const BlockId> blocks) noexcept {

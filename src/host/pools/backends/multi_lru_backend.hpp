@@ -26,7 +26,7 @@ class MultiLruBackend final : public EvictionBackend {
  private:
   [[nodiscard]] std::uint32_t level_of(const SequenceHash& hash) const noexcept;
 
-  const std::array<std::uint8_t, 3> thresholds_;
+  std::array<std::uint8_t, 16> level_of_count_{};  // by the count, 15 and more in one
   const std::shared_ptr<const FrequencyTracker> tracker_;
   std::optional<SlotView> slots_;
   std::array<BlockList, 4> levels_;
