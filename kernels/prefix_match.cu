@@ -18,14 +18,8 @@ constexpr unsigned kThreads = 128;
 constexpr unsigned kWarps = kThreads / kWarpLanes;
 /// Thread blocks per multiprocessor, which all are resident, so that equal shares end together: as many as registers
 /// allow without spilling (-Xptxas -v: 71 of 72 for fingerprints, 94 of 102 for whole hashes).
-template <class Slot, MatchOrder kOrder>
-constexpr unsigned kResident = kOrder == MatchOrder::Steps ? 6
-                               : sizeof(Slot) == 16        ? 7
-                                                           : 5;
-
-template <class Batch, MatchOrder kOrder>
-using Match =
-    PrefixMatch<Batch, std::conditional_t<kOrder == MatchOrder::Rounds, MatchByRounds<Batch>, MatchBySteps<Batch>>>;
+template <class Slot>
+constexpr unsigned kResident = sizeof(Slot) == 16 ? 7 : 5;
 
 [[nodiscard]] std::uint32_t multiprocessors() {
   int device = 0, count = 0;
@@ -62,9 +56,9 @@ __device__ void note_end(const Batch& batch) {
   *static_cast<volatile std::uint64_t*>(batch.done) = batch.done_value;
 }
 
-template <class Batch, MatchOrder kOrder>
-__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, kOrder>)
-    prefix_match_kernel(Match<Batch, kOrder> match) {
+template <class Batch>
+__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot>)
+    prefix_match_kernel(PrefixMatch<Batch> match) {
   note_begin(match.batch);
   __syncthreads();
   Warp warp;
@@ -73,7 +67,7 @@ __global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, kOrd
 }
 
 template <class Batch>
-__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, MatchOrder::Rounds>)
+__global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot>)
     prefix_count_kernel(PrefixCount<Batch> count) {
   note_begin(count.batch);
   __syncthreads();
@@ -84,19 +78,19 @@ __global__ void __launch_bounds__(kThreads, kResident<typename Batch::Slot, Matc
 
 template <class Batch>
 void launch_count(const Batch& batch, StreamView stream) {
-  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, MatchOrder::Rounds>;
+  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot>;
   const std::uint32_t grid = std::min((batch.requests - 1) / kWarps + 1, resident);
   prefix_count_kernel<<<grid, kThreads, 0, stream.handle()>>>(PrefixCount<Batch>{batch});
   KVBM_CUDA_TRY(cudaGetLastError());
 }
 
-template <MatchOrder kOrder, class Batch>
+template <class Batch>
 void launch(const Batch& batch, StreamView stream) {
-  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot, kOrder>;
-  const Match<Batch, kOrder> match{batch, chunk_for(batch, resident * kWarps)};
+  const std::uint32_t resident = multiprocessors() * kResident<typename Batch::Slot>;
+  const PrefixMatch<Batch> match{batch, chunk_for(batch, resident * kWarps)};
   const std::uint64_t tasks = std::uint64_t{batch.requests} * match.chunks();
   const auto grid = static_cast<std::uint32_t>(std::min<std::uint64_t>((tasks + kWarps - 1) / kWarps, resident));
-  prefix_match_kernel<Batch, kOrder><<<grid, kThreads, 0, stream.handle()>>>(match);
+  prefix_match_kernel<<<grid, kThreads, 0, stream.handle()>>>(match);
   KVBM_CUDA_TRY(cudaGetLastError());
 }
 
@@ -109,10 +103,8 @@ void launch_prefix_match(const PrefixMatchBatch<Slot, Input>& batch, StreamView 
   if (batch.requests == 0) return;
   if (batch.count_only) {
     launch_count(batch, stream);
-  } else if (batch.order == MatchOrder::Rounds) {
-    launch<MatchOrder::Rounds>(batch, stream);
   } else {
-    launch<MatchOrder::Steps>(batch, stream);
+    launch(batch, stream);
   }
 }
 

@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "kernels/match_by_rounds.cuh"
-#include "kernels/match_by_steps.cuh"
 #include "kernels/prefix_match.hpp"
 #include "kernels/warp.cuh"
 
@@ -11,8 +10,8 @@ namespace kvbm::kernels {
 
 /// One warp's share of a batch. Requests are cut into chunks: first all requests' first ones, then all others, in the
 /// order of their number, so that a long request is everybody's work and later chunks mostly see that they are not
-/// needed any more. `Reader` answers a run of keys: MatchByRounds or MatchBySteps.
-template <class Batch, class Reader>
+/// needed any more.
+template <class Batch>
 struct PrefixMatch {
   static constexpr std::uint32_t kChunkMax = 256;
   static constexpr std::uint32_t kChunkMin = 64;
@@ -64,7 +63,7 @@ struct PrefixMatch {
     const std::uint32_t left = length - begin;
     const std::uint32_t count = left < chunk ? left : chunk;
     const std::size_t first = std::size_t{batch.offsets[request]} + begin;
-    const std::uint32_t found = Reader{batch}(warp, batch.keys + first, batch.hints + first, count);
+    const std::uint32_t found = MatchByRounds<Batch>{batch}(warp, batch.keys + first, batch.hints + first, count);
     warp.store_minimum(batch.prefixes + request, found < count ? begin + found : length, chunks() == 1);
   }
 };
@@ -73,7 +72,7 @@ struct PrefixMatch {
 /// warps, or the requests are much shorter than the longest, whose chunks are then what all wait for.
 template <class Batch>
 [[nodiscard]] inline std::uint32_t chunk_for(const Batch& batch, std::uint32_t warps) noexcept {
-  using Match = PrefixMatch<Batch, MatchByRounds<Batch>>;
+  using Match = PrefixMatch<Batch>;
   const auto tasks = [&](std::uint32_t chunk) { return std::uint64_t{batch.requests} * Match{batch, chunk}.chunks(); };
   std::uint32_t chunk = Match::kChunkMax;
   while (chunk > Match::kChunkMin) {

@@ -14,12 +14,6 @@ struct TableEpochs {
   std::uint64_t after;   // begun when the last reader was through; set to 0 before
 };
 
-/// The two ways in which the kernel reads the table; answers are the same.
-enum class MatchOrder : std::uint8_t {
-  Rounds,  ///< all keys of a round wait for the table together, twice at most
-  Steps,   ///< keys that are not at home are followed a few at a time
-};
-
 /// A batch of requests, and where the answers go.
 ///
 /// Shape  offsets [requests + 1], rising; keys [offsets[requests]]; hints as keys; prefixes [requests].
@@ -44,7 +38,6 @@ struct PrefixMatchBatch {
   std::uint32_t* blocks_left;  // with `done`: a count of thread blocks, 0 before and after
 
   std::uint32_t blocks = 0;  // offsets[requests], by which work is cut into even shares; 0: not known
-  MatchOrder order = MatchOrder::Rounds;
   /// Only prefixes are wanted, `hints` may be null: found by a search while the table's header lets it.
   bool count_only = false;
 };

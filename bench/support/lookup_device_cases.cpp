@@ -15,7 +15,6 @@ namespace {
 
 using kernels::ExactSlot;
 using kernels::FingerprintSlot;
-using kernels::MatchOrder;
 
 constexpr std::uint32_t kLength = 512;
 constexpr std::uint64_t kLarge = 4'000'000;  // keys: from here on a table is much larger than a cache
@@ -111,19 +110,16 @@ class DeviceCases {
     const Memory out = bench_.allocate(std::size_t{questions.blocks()} * sizeof(std::uint64_t));
     bench_.fill(out, 0xA5);
     const LinearFind<FingerprintSlot> find{linear.table, resident.keys(), resident.hints(), questions.blocks()};
-    const std::vector<Sampled> times = in_turn(
-        {launches([&] { bench_.launch(gather_units(gather(resident, out, false))); }),
-         launches([&] { bench_.launch(gather_units(gather(resident, out, true))); }),
-         launches([&] { bench_.launch(linear_find(find)); }), launches([&] { resident.ask(MatchOrder::Steps); }),
-         launches([&] { resident.ask(MatchOrder::Rounds); })});
-    resident.verify("L1, rounds");
-    resident.ask(MatchOrder::Steps);
-    resident.verify("L1, steps");
+    const std::vector<Sampled> times =
+        in_turn({launches([&] { bench_.launch(gather_units(gather(resident, out, false))); }),
+                 launches([&] { bench_.launch(gather_units(gather(resident, out, true))); }),
+                 launches([&] { bench_.launch(linear_find(find)); }), launches([&] { resident.ask(); })});
+    resident.verify("L1");
     resident.ask();  // for the prefixes, which a flat find has none of
     bench_.launch(linear_find(find));
     resident.verify("L2, flat find");
     verify_gather(resident, out);
-    hit_ = times[4];
+    hit_ = times[3];
     const bool large = cases_.world.known >= kLarge;
     const double load = cases_.world.planner.load();
     const LookupGoal goal = at_least(!large ? 0.70 : load < 0.75 ? 0.80 : 0.75);
@@ -131,9 +127,8 @@ class DeviceCases {
     const std::string shape = fmt::format("{} x {}", questions.requests(), kLength);
     add_rate("G", "gather of 64 bytes, the kernel's shape", questions, times[0], "-", times[0], {});
     add_rate("G", "gather of 64 bytes, 2048 threads resident", questions, times[1], "the kernel's shape", times[0], {});
-    add_rate("L1", "all hit, by steps, " + shape, questions, times[3], "gather, the faster", ceiling, {});
-    add_rate("L1", "all hit, by rounds, " + shape, questions, times[4], "gather, the faster", ceiling, goal);
-    add_rate("L2", "flat find of 8-byte keys", questions, times[4], "linear probing, load 0.5", times[2],
+    add_rate("L1", "all hit, " + shape, questions, times[3], "gather, the faster", ceiling, goal);
+    add_rate("L2", "flat find of 8-byte keys", questions, times[3], "linear probing, load 0.5", times[2],
              at_least(1.0));
   }
 
@@ -143,11 +138,10 @@ class DeviceCases {
     const Memory out = bench_.allocate(std::size_t{questions.blocks()} * sizeof(std::uint64_t));
     const std::vector<Sampled> times =
         in_turn({launches([&] { bench_.launch(gather_units(gather(resident, out, true))); }),
-                 launches([&] { resident.ask(MatchOrder::Steps); }), launches([&] { resident.ask(); })});
+                 launches([&] { resident.ask(); })});
     resident.verify("L1, fewer requests");
     const std::string shape = fmt::format("{} x {}", questions.requests(), kLength);
-    add_rate("L1", "all hit, by steps, " + shape, questions, times[1], "gather of as many", times[0], {});
-    add_rate("L1", "all hit, by rounds, " + shape, questions, times[2], "gather of as many", times[0], {});
+    add_rate("L1", "all hit, " + shape, questions, times[1], "gather of as many", times[0], {});
   }
 
   /// L2: the questions are whole hashes, of which the kernel makes fingerprints.

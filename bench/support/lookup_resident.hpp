@@ -63,7 +63,7 @@ class Resident {
     poison();
   }
 
-  [[nodiscard]] Batch batch(kernels::MatchOrder order = kernels::MatchOrder::Rounds) const {
+  [[nodiscard]] Batch batch() const {
     return {.table = table_,
             .keys = keys(),
             .offsets = offsets(),
@@ -75,8 +75,7 @@ class Resident {
             .done = nullptr,
             .done_value = 0,
             .blocks_left = nullptr,
-            .blocks = questions_.blocks(),
-            .order = order};
+            .blocks = questions_.blocks()};
   }
   [[nodiscard]] const Input* keys() const noexcept { return reinterpret_cast<const Input*>(keys_.address()); }
   [[nodiscard]] const std::uint32_t* offsets() const noexcept {
@@ -89,9 +88,9 @@ class Resident {
   [[nodiscard]] const Questions& questions() const noexcept { return questions_; }
 
   /// Enqueues one look-up, and what it expects to find in its answers before.
-  void ask(kernels::MatchOrder order = kernels::MatchOrder::Rounds) const {
+  void ask() const {
     bench_.fill(prefixes_, 0xFF);
-    bench_.launch(kernels::prefix_match(batch(order)));
+    bench_.launch(kernels::prefix_match(batch()));
   }
   /// The same for prefixes alone.
   void count() const {

@@ -64,8 +64,8 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
   this->device_->synchronize(table.changed());
   const Memory keys = this->template to_device<typename TypeParam::Input>(the_case.keys);
   const Memory offsets = this->template to_device<std::uint32_t>(the_case.offsets);
-  enum class Way { Rounds, Steps, Passes };
-  for (const Way way : {Way::Rounds, Way::Steps, Way::Passes}) {
+  enum class Way { Fused, Passes };
+  for (const Way way : {Way::Fused, Way::Passes}) {
     test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
     const Memory hints = this->template to_device<BlockHint>(answers.hints);
     const Memory prefixes = this->template to_device<std::uint32_t>(answers.prefixes);
@@ -75,7 +75,6 @@ TYPED_TEST(MatchOnGpu, FusedAndInPassesAnswerAsTheHostDoes) {
     batch.offsets = reinterpret_cast<const std::uint32_t*>(offsets.address());
     batch.hints = reinterpret_cast<BlockHint*>(hints.address());
     batch.prefixes = reinterpret_cast<std::uint32_t*>(prefixes.address());
-    batch.order = way == Way::Steps ? kernels::MatchOrder::Steps : kernels::MatchOrder::Rounds;
     if (way != Way::Passes) {
       kernels::launch_prefix_match(batch, this->stream_->view());
     } else {

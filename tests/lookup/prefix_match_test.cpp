@@ -11,32 +11,27 @@ namespace {
 using kernels::ExactSlot;
 using kernels::FingerprintSlot;
 
-/// A kind of table and input, and a reader of the kernel's.
-template <class Case, template <class> class ReaderOf>
-struct Kernel {
-  using TheCase = Case;
-  using Match = kernels::PrefixMatch<typename Case::Batch, ReaderOf<typename Case::Batch>>;
-  static_assert(std::is_trivially_copyable_v<Match>);
-};
 using ByKey = test::MatchCase<FingerprintSlot, std::uint64_t>;
 using ByHash = test::MatchCase<FingerprintSlot, SequenceHash>;
 using Exactly = test::MatchCase<ExactSlot, SequenceHash>;
 
-template <class Kernel>
-class PrefixMatchKernelTest : public testing::Test {};
-using Kernels = testing::Types<Kernel<ByKey, kernels::MatchByRounds>, Kernel<ByHash, kernels::MatchByRounds>,
-                               Kernel<Exactly, kernels::MatchByRounds>, Kernel<ByKey, kernels::MatchBySteps>,
-                               Kernel<ByHash, kernels::MatchBySteps>, Kernel<Exactly, kernels::MatchBySteps>>;
-TYPED_TEST_SUITE(PrefixMatchKernelTest, Kernels);
+template <class Case>
+class PrefixMatchTest : public testing::Test {
+ protected:
+  using Kernel = kernels::PrefixMatch<typename Case::Batch>;
+  static_assert(std::is_trivially_copyable_v<Kernel>);
+};
+using Cases = testing::Types<ByKey, ByHash, Exactly>;
+TYPED_TEST_SUITE(PrefixMatchTest, Cases);
 
 // The kernel's own code, lane by lane, shared out among any number of warps.
-TYPED_TEST(PrefixMatchKernelTest, WarpsAnswerAsThePlainLoopDoes) {
-  const typename TypeParam::TheCase the_case(1);
+TYPED_TEST(PrefixMatchTest, WarpsAnswerAsThePlainLoopDoes) {
+  const TypeParam the_case(1);
   const test::MatchAnswers expected = the_case.expected();
   for (const std::uint32_t chunk : {64u, 256u}) {
     for (const std::uint32_t warps : {1u, 7u, 400u, 5000u}) {
       test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
-      const typename TypeParam::Match match{the_case.batch(answers), chunk};
+      const typename TestFixture::Kernel match{the_case.batch(answers), chunk};
       kernels::Warp warp;
       for (std::uint32_t index = 0; index < warps; ++index) match(warp, index, warps);
       answers.expect_equal(expected, the_case.offsets);
@@ -44,20 +39,15 @@ TYPED_TEST(PrefixMatchKernelTest, WarpsAnswerAsThePlainLoopDoes) {
   }
 }
 
-TYPED_TEST(PrefixMatchKernelTest, TheOrderOfTheWarpsDoesNotMatter) {
-  const typename TypeParam::TheCase the_case(2);
+TYPED_TEST(PrefixMatchTest, TheOrderOfTheWarpsDoesNotMatter) {
+  const TypeParam the_case(2);
   test::MatchAnswers answers(the_case.keys.size(), the_case.requests());
-  const typename TypeParam::Match match{the_case.batch(answers), 256};
+  const typename TestFixture::Kernel match{the_case.batch(answers), 256};
   kernels::Warp warp;
   for (std::uint32_t index = 100; index-- > 0;) match(warp, index, 100);
 
   answers.expect_equal(the_case.expected(), the_case.offsets);
 }
-
-template <class Case>
-class PrefixMatchTest : public testing::Test {};
-using Cases = testing::Types<ByKey, ByHash, Exactly>;
-TYPED_TEST_SUITE(PrefixMatchTest, Cases);
 
 TYPED_TEST(PrefixMatchTest, OneRequestAtATimeAnswersTheSame) {
   const TypeParam the_case(3);

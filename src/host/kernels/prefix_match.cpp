@@ -29,10 +29,8 @@ void match_on_host(const Batch& batch) {
   Warp warp;
   if (batch.count_only) {
     PrefixCount<Batch>{batch}(warp, 0, 1);
-  } else if (batch.order == MatchOrder::Rounds) {
-    PrefixMatch<Batch, MatchByRounds<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
   } else {
-    PrefixMatch<Batch, MatchBySteps<Batch>>{batch, chunk_for(batch, 1)}(warp, 0, 1);
+    PrefixMatch<Batch>{batch, chunk_for(batch, 1)}(warp, 0, 1);
   }
   if (batch.epochs != nullptr) note_epochs(*batch.epochs, before, load_table(&batch.table.header()->begun));
   // release: whoever sees the word sees the answers
