@@ -78,8 +78,7 @@ Requests requests_of(const std::vector<TraceRequest>& trace, const ReplayOptions
 /// Takes the largest tiers once on trial, so that one which cannot be had is known before any work is done. Memory that
 /// is not written to costs nothing. Errors  std::bad_alloc.
 void try_largest(const ReplayOptions& options) {
-  const std::uint32_t largest = *std::max_element(options.g1_blocks.begin(), options.g1_blocks.end());
-  for (const Policy* policy : options.policies) const Tier trial(*policy, largest, options);
+  for (const Policy* policy : options.policies) const Tier trial(*policy, options.largest(), options);
 }
 
 /// Serves all requests, and says how long it took.
@@ -108,8 +107,8 @@ double seconds_of(Replay& replay, BatchedLookup& lookup, std::size_t most, const
   return passed.count();
 }
 
-Outcome run(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
-            ProgressBar& bar) {
+Outcome run_one(const Policy& policy, std::uint32_t blocks, const ReplayOptions& options, const Requests& requests,
+                ProgressBar& bar) {
   if (options.tiers) {
     TieredReplay replay(policy, blocks, *options.tiers);
     const double seconds = seconds_of(replay, requests, bar);
@@ -152,7 +151,7 @@ std::string json_of(const Outcome& outcome, const ReplayOptions& options) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-void add_row(Table& table, const Outcome& outcome, const ReplayOptions& options) {
+std::vector<std::string> row_of(const Outcome& outcome, const ReplayOptions& options) {
   std::vector<std::string> row{std::string(outcome.policy),
                                grouped(outcome.g1_blocks),
                                grouped(outcome.counts.hit_blocks),
@@ -173,10 +172,10 @@ void add_row(Table& table, const Outcome& outcome, const ReplayOptions& options)
       row.push_back(grouped(count));
     }
   }
-  table.add_row(std::move(row));
+  return row;
 }
 
-std::string heading(const ReplayOptions& options, const Outcome& outcome) {
+std::string heading_of(const Outcome& outcome, const ReplayOptions& options) {
   std::string text = fmt::format(
       "{}: {} requests, {} {}; released {} first, pages of {} bytes\n", options.trace, grouped(outcome.counts.requests),
       grouped(outcome.counts.input_blocks), options.full_blocks ? "full blocks" : "blocks",
@@ -192,50 +191,35 @@ std::string heading(const ReplayOptions& options, const Outcome& outcome) {
   return text + '\n';
 }
 
-/// Each copy that failed, once.
-void complain(const Outcome& outcome, std::ostream& err) {
-  if (!outcome.tiers) return;
-  for (const TieringFailure& failure : outcome.tiers->failures) err << "kvbm-replay: " << failure.text << '\n';
-}
-
-/// Runs everything, writing results as they come if they are JSON, else all at the end. Returns how many pages were
-/// corrupt.
-std::uint64_t run_all(const ReplayOptions& options, const Requests& requests, const ReplayStreams& streams) {
-  const std::size_t runs = options.policies.size() * options.g1_blocks.size();
-  ProgressBar bar(streams.bar, runs * requests.size());
+Table table_for(const ReplayOptions& options) {
   std::vector<std::string> columns{"policy",   "blocks",  "hits",    "hit rate", "evicted",
                                    "verified", "corrupt", "seconds", "blocks/s"};
   if (options.lookup != LookupKind::None) columns.insert(columns.end(), {"hinted", "lookups/s"});
   if (options.tiers) columns.insert(columns.end(), {"G1 hits", "G2 hits", "offloaded", "onboarded", "lost"});
-  Table table(std::move(columns));
-  std::string title;
-  std::uint64_t corrupt = 0;
-  for (const Policy* policy : options.policies) {
-    table.add_rule();
-    for (const std::uint32_t blocks : options.g1_blocks) {
-      bar.set_label(fmt::format("{:>12} {:>10}", policy->name, grouped(blocks)));
-      const Outcome outcome = run(*policy, blocks, options, requests, bar);
-      corrupt += outcome.counts.corrupt_pages;
-      complain(outcome, streams.err);
-      add_row(table, outcome, options);
-      title = heading(options, outcome);
-      if (!options.json) continue;
-      bar.clear();
-      streams.out << json_of(outcome, options) << std::endl;
-    }
-  }
-  bar.clear();
-  if (!options.json) streams.out << title << table.text() << std::flush;
-  return corrupt;
+  return Table(std::move(columns));
 }
+
+/// One request after the other, or batch after batch: see run_all().
+struct Mode {
+  const ReplayOptions& options;
+  const Requests& requests;
+  std::ostream& err;
+  std::uint64_t corrupt = 0;
+
+  [[nodiscard]] Outcome run(const Policy& policy, std::uint32_t blocks, ProgressBar& bar) const {
+    return run_one(policy, blocks, options, requests, bar);
+  }
+  void add(const Outcome& outcome) {
+    corrupt += outcome.counts.corrupt_pages;
+    if (!outcome.tiers) return;
+    for (const TieringFailure& failure : outcome.tiers->failures) refuse(err, failure.text);  // each copy that failed
+  }
+  [[nodiscard]] std::vector<std::string> row(const Outcome& outcome) const { return row_of(outcome, options); }
+  [[nodiscard]] std::string heading(const Outcome& outcome) const { return heading_of(outcome, options); }
+  [[nodiscard]] std::string json(const Outcome& outcome) const { return json_of(outcome, options); }
+};
 
 }  // namespace
-
-int refuse(std::ostream& err, std::string_view text) {
-  constexpr int kRefused = 2;
-  err << "kvbm-replay: " << text << '\n';
-  return kRefused;
-}
 
 int replay_command(int argc, const char* const* argv, const ReplayStreams& streams) {
   const Result<ReplayOptions, ReplayExit> options = parse_replay_options(argc, argv, streams.out, streams.err);
@@ -245,18 +229,16 @@ int replay_command(int argc, const char* const* argv, const ReplayStreams& strea
   try {
     const Requests requests = requests_of(*trace, *options);
     try_largest(*options);
-    const std::uint64_t corrupt = run_all(*options, requests, streams);
+    Mode mode{*options, requests, streams.err};
+    run_all(*options, requests.size(), streams, table_for(*options), mode);
     if (!streams.out) return refuse(streams.err, "the results cannot be written");
-    if (corrupt == 0) return 0;
-    streams.err << fmt::format("kvbm-replay: {} of the pages that were read back had been changed\n", grouped(corrupt));
+    if (mode.corrupt == 0) return 0;
+    refuse(streams.err, fmt::format("{} of the pages that were read back had been changed", grouped(mode.corrupt)));
     return kCorrupt;
   } catch (const std::runtime_error& error) {  // the device's
     return refuse(streams.err, error.what());
   } catch (const std::bad_alloc&) {
-    return refuse(streams.err,
-                  fmt::format("--g1-blocks: there is no memory for {} blocks with pages of {} bytes",
-                              grouped(*std::max_element(options->g1_blocks.begin(), options->g1_blocks.end())),
-                              grouped(options->page_bytes)));
+    return refuse_for_memory(streams.err, *options);
   }
 }
 

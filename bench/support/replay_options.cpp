@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <string_view>
 
 #include "bench/support/option_values.hpp"
 
@@ -14,11 +13,9 @@ constexpr std::uint64_t kBatchMax = 1u << 20;
 
 /// The options as they are written, before their values have been looked at.
 struct Written {
-  std::string policies = "lineage";
-  std::string g1_blocks;
+  PlanCommandLine plan{};
   std::string release = "tail";
   std::string block_tokens = "512";
-  std::string page_bytes = "4096";
   TieredCommandLine tiers{};
   DeviceCommandLine device{};
   std::string lookup = "none";
@@ -26,18 +23,7 @@ struct Written {
 };
 
 void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
-  app.add_option("--trace", options.trace, "the trace: one JSON object a line, with input_length and hash_ids")
-      ->required()
-      ->take_last()
-      ->type_name("FILE");
-  app.add_option("--g1-blocks", written.g1_blocks, "sizes of the cache in blocks")
-      ->required()
-      ->take_last()
-      ->type_name("N[,N...]");
-  app.add_option("--policy", written.policies, fmt::format("eviction policies out of {}", policy_names()))
-      ->capture_default_str()
-      ->take_last()
-      ->type_name("NAME[,NAME...]");
+  written.plan.add_to(app, options);
   app.add_option("--release", written.release, "end of a request whose blocks become idle first: tail or head")
       ->capture_default_str()
       ->take_last()
@@ -45,10 +31,6 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->type_name("END");
   app.add_flag("--full-blocks", options.full_blocks, "leave out the block at the end of a prompt that is not full");
   app.add_option("--block-tokens", written.block_tokens, "tokens behind an id of the trace, for --full-blocks")
-      ->capture_default_str()
-      ->take_last()
-      ->type_name("N");
-  app.add_option("--page-bytes", written.page_bytes, "bytes of a page, a multiple of 16 from 64 up")
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
@@ -63,19 +45,12 @@ void add_options(CLI::App& app, ReplayOptions& options, Written& written) {
       ->capture_default_str()
       ->take_last()
       ->type_name("N");
-  app.add_flag("--json", options.json, "print one JSON object a line instead of a table");
 }
 
 void check_values(ReplayOptions& options, const Written& written) {
-  options.policies = parse_policies(written.policies);
-  for (const std::string_view blocks : split(written.g1_blocks)) {
-    options.g1_blocks.push_back(
-        static_cast<std::uint32_t>(whole_number("--g1-blocks", blocks, 1, ManagerOptions::kMostBlocks)));
-  }
+  written.plan.read_into(options);
   options.release = written.release == "head" ? ReleaseOrder::HeadFirst : ReleaseOrder::TailFirst;
   options.block_tokens = whole_number("--block-tokens", written.block_tokens, 1);
-  options.page_bytes = whole_number("--page-bytes", written.page_bytes);
-  check_page_bytes(options.page_bytes);
   options.device = written.device.options();
   options.tiers = written.tiers.options(options.page_bytes, options.release == ReleaseOrder::TailFirst, options.device);
   options.batch = static_cast<std::uint32_t>(whole_number("--batch", written.batch, 1, kBatchMax));
@@ -97,12 +72,8 @@ Result<ReplayOptions, ReplayExit> parse_replay_options(int argc, const char* con
       "kvbm-replay");
   app.footer("With --scheduler, requests run side by side: kvbm-replay --scheduler --help says more.");
   add_options(app, options, written);
-  try {
-    app.parse(argc, argv);
-    check_values(options, written);
-  } catch (const CLI::ParseError& stop) {
-    return fail(ReplayExit{app.exit(stop, out, err) == 0 ? 0 : 2});
-  }
+  const auto stop = exit_after_parsing(app, argc, argv, out, err, [&] { check_values(options, written); });
+  if (stop) return fail(*stop);
   return options;
 }
 

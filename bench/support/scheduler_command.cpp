@@ -60,15 +60,14 @@ ManagerOptions manager_options(const Policy& policy, std::uint32_t blocks, const
 
 /// Takes the largest tier on trial, so that one which cannot be had is known before any work is done.
 void try_largest(const SchedulerReplayOptions& options) {
-  const std::uint32_t largest = *std::max_element(options.g1_blocks.begin(), options.g1_blocks.end());
   for (const Policy* policy : options.policies) {
-    static_cast<void>(BlockManager<G1>::create(manager_options(*policy, largest, options)).value());
+    static_cast<void>(BlockManager<G1>::create(manager_options(*policy, options.largest(), options)).value());
   }
-  static_cast<void>(PagePool(largest, options.page_bytes));
+  static_cast<void>(PagePool(options.largest(), options.page_bytes));
 }
 
-Outcome run(const Policy& policy, std::uint32_t blocks, const SchedulerReplayOptions& options,
-            std::span<const SimulatedRequest> requests, ProgressBar& bar) {
+Outcome run_one(const Policy& policy, std::uint32_t blocks, const SchedulerReplayOptions& options,
+                std::span<const SimulatedRequest> requests, ProgressBar& bar) {
   const BlockManager<G1> manager = BlockManager<G1>::create(manager_options(policy, blocks, options)).value();
   PagePool pages(blocks, options.page_bytes);
   SchedulerOptions scheduling = options.scheduler;
@@ -116,54 +115,47 @@ std::string json_of(const Outcome& outcome, const SchedulerReplayOptions& option
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-void add_row(Table& table, const Outcome& outcome) {
-  table.add_row({std::string(outcome.policy), grouped(outcome.g1_blocks), grouped(outcome.counts.hit_blocks),
-                 fmt::format("{:.2f} %", 100 * outcome.hit_rate()), grouped(outcome.counts.preemptions),
-                 grouped(outcome.counts.steps), fmt::format("{:.1f}", outcome.step_us(0.5)),
-                 fmt::format("{:.1f}", outcome.step_us(0.99)),
-                 grouped(static_cast<std::uint64_t>(outcome.blocks_per_second())),
-                 grouped(outcome.counts.verified_pages), grouped(outcome.counts.corrupt_pages),
-                 grouped(outcome.blocks_in_use), fmt::format("{:.2f}", outcome.seconds)});
+std::vector<std::string> row_of(const Outcome& outcome) {
+  return {std::string(outcome.policy),
+          grouped(outcome.g1_blocks),
+          grouped(outcome.counts.hit_blocks),
+          fmt::format("{:.2f} %", 100 * outcome.hit_rate()),
+          grouped(outcome.counts.preemptions),
+          grouped(outcome.counts.steps),
+          fmt::format("{:.1f}", outcome.step_us(0.5)),
+          fmt::format("{:.1f}", outcome.step_us(0.99)),
+          grouped(static_cast<std::uint64_t>(outcome.blocks_per_second())),
+          grouped(outcome.counts.verified_pages),
+          grouped(outcome.counts.corrupt_pages),
+          grouped(outcome.blocks_in_use),
+          fmt::format("{:.2f}", outcome.seconds)};
 }
 
-std::string heading(const SchedulerReplayOptions& options, const Outcome& outcome) {
+std::string heading_of(const Outcome& outcome, const SchedulerReplayOptions& options) {
   return fmt::format("{}: {} requests, {} blocks of {} tokens in, {} tokens out; arrivals: {}, output: {}\n\n",
                      options.trace, grouped(outcome.counts.requests), grouped(outcome.counts.input_blocks),
                      options.tokens_per_block, grouped(outcome.counts.output_tokens), options.arrivals,
                      options.output_tokens);
 }
 
-struct Wrong {
+/// Requests side by side: see run_all().
+struct Mode {
+  const SchedulerReplayOptions& options;
+  std::span<const SimulatedRequest> requests;
   std::uint64_t corrupt_pages = 0;
   std::uint64_t blocks_in_use = 0;
-};
 
-/// Runs everything, writing results as they come if they are JSON, else all at the end.
-Wrong run_all(const SchedulerReplayOptions& options, std::span<const SimulatedRequest> requests,
-              const ReplayStreams& streams) {
-  ProgressBar bar(streams.bar, options.policies.size() * options.g1_blocks.size() * requests.size());
-  Table table({"policy", "blocks", "hits", "hit rate", "preempted", "steps", "p50 us", "p99 us", "blocks/s", "verified",
-               "corrupt", "in use", "seconds"});
-  std::string title;
-  Wrong wrong;
-  for (const Policy* policy : options.policies) {
-    table.add_rule();
-    for (const std::uint32_t blocks : options.g1_blocks) {
-      bar.set_label(fmt::format("{:>12} {:>10}", policy->name, grouped(blocks)));
-      const Outcome outcome = run(*policy, blocks, options, requests, bar);
-      wrong.corrupt_pages += outcome.counts.corrupt_pages;
-      wrong.blocks_in_use += outcome.blocks_in_use;
-      add_row(table, outcome);
-      title = heading(options, outcome);
-      if (!options.json) continue;
-      bar.clear();
-      streams.out << json_of(outcome, options) << std::endl;
-    }
+  [[nodiscard]] Outcome run(const Policy& policy, std::uint32_t blocks, ProgressBar& bar) const {
+    return run_one(policy, blocks, options, requests, bar);
   }
-  bar.clear();
-  if (!options.json) streams.out << title << table.text() << std::flush;
-  return wrong;
-}
+  void add(const Outcome& outcome) {
+    corrupt_pages += outcome.counts.corrupt_pages;
+    blocks_in_use += outcome.blocks_in_use;
+  }
+  [[nodiscard]] static std::vector<std::string> row(const Outcome& outcome) { return row_of(outcome); }
+  [[nodiscard]] std::string heading(const Outcome& outcome) const { return heading_of(outcome, options); }
+  [[nodiscard]] std::string json(const Outcome& outcome) const { return json_of(outcome, options); }
+};
 
 }  // namespace
 
@@ -176,17 +168,18 @@ int scheduler_command(int argc, const char* const* argv, const ReplayStreams& st
   if (!requests) return refuse(streams.err, requests.error().in(options->trace));
   try {
     try_largest(*options);
-    const Wrong wrong = run_all(*options, *requests, streams);
+    Mode mode{*options, *requests};
+    run_all(*options, requests->size(), streams,
+            Table({"policy", "blocks", "hits", "hit rate", "preempted", "steps", "p50 us", "p99 us", "blocks/s",
+                   "verified", "corrupt", "in use", "seconds"}),
+            mode);
     if (!streams.out) return refuse(streams.err, "the results cannot be written");
-    if (wrong.corrupt_pages == 0 && wrong.blocks_in_use == 0) return 0;
-    streams.err << fmt::format("kvbm-replay: {} corrupt pages, {} blocks in use at the end\n",
-                               grouped(wrong.corrupt_pages), grouped(wrong.blocks_in_use));
+    if (mode.corrupt_pages == 0 && mode.blocks_in_use == 0) return 0;
+    refuse(streams.err, fmt::format("{} corrupt pages, {} blocks in use at the end", grouped(mode.corrupt_pages),
+                                    grouped(mode.blocks_in_use)));
     return kWrong;
   } catch (const std::bad_alloc&) {
-    return refuse(streams.err,
-                  fmt::format("there is no memory for {} blocks with pages of {} bytes",
-                              grouped(*std::max_element(options->g1_blocks.begin(), options->g1_blocks.end())),
-                              grouped(options->page_bytes)));
+    return refuse_for_memory(streams.err, *options);
   }
 }
 

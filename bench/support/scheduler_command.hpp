@@ -1,6 +1,6 @@
 #pragma once
 
-#include "bench/support/replay_command.hpp"
+#include "bench/support/replay_runs.hpp"
 
 namespace kvbm::bench {
 

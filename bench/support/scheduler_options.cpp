@@ -9,8 +9,6 @@
 #include <cmath>
 #include <string_view>
 
-#include "bench/support/option_values.hpp"
-
 namespace kvbm::bench {
 namespace {
 
@@ -34,7 +32,7 @@ constexpr const char* kFooter =
 /// The options as they are written, before their values have been looked at.
 struct Written {
   bool scheduler = false;
-  std::string policies = "lineage";
+  PlanCommandLine plan{};
 };
 
 [[noreturn]] void refuse(const char* option, const std::string& text) { throw CLI::ValidationError(option, text); }
@@ -66,22 +64,9 @@ std::optional<std::uint64_t> parse_output_tokens(std::string_view text) {
 }
 
 void add_options(CLI::App& app, SchedulerReplayOptions& options, Written& written) {
-  const CLI::Range blocks(std::uint32_t{1}, ManagerOptions::kMostBlocks);
   app.add_flag("--scheduler", written.scheduler, "run requests side by side, as a continuous-batching scheduler does")
       ->required();
-  app.add_option("--trace", options.trace, "the trace: one JSON object a line")
-      ->required()
-      ->take_last()
-      ->type_name("FILE");
-  app.add_option("--g1-blocks", options.g1_blocks, "sizes of the cache in blocks")
-      ->required()
-      ->delimiter(',')
-      ->check(blocks)
-      ->type_name("N[,N...]");
-  app.add_option("--policy", written.policies, fmt::format("eviction policies out of {}", policy_names()))
-      ->capture_default_str()
-      ->take_last()
-      ->type_name("NAME[,NAME...]");
+  written.plan.add_to(app, options);
   app.add_option("--arrivals", options.arrivals, "when requests arrive: trace, or N-per-second, evenly spaced")
       ->capture_default_str()
       ->take_last();
@@ -96,10 +81,6 @@ void add_options(CLI::App& app, SchedulerReplayOptions& options, Written& writte
       ->capture_default_str()
       ->take_last()
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
-      ->type_name("N");
-  app.add_option("--page-bytes", options.page_bytes, "bytes of a page, a multiple of 16 from 64 up")
-      ->default_val(4096)
-      ->take_last()
       ->type_name("N");
   app.add_option("--prefill-budget", options.scheduler.prefill_tokens, "most prompt tokens in one step")
       ->capture_default_str()
@@ -132,11 +113,10 @@ void add_options(CLI::App& app, SchedulerReplayOptions& options, Written& writte
       ->take_last()
       ->check(CLI::Range(0.0, 1e6))
       ->type_name("US");
-  app.add_flag("--json", options.json, "print one JSON object a line instead of a table");
 }
 
 void check_values(SchedulerReplayOptions& options, const Written& written) {
-  options.policies = parse_policies(written.policies);
+  written.plan.read_into(options);
   options.shape.per_second = parse_arrivals(options.arrivals);
   options.shape.output_tokens = parse_output_tokens(options.output_tokens);
   if (!std::has_single_bit(options.tokens_per_block) ||
@@ -144,7 +124,6 @@ void check_values(SchedulerReplayOptions& options, const Written& written) {
     refuse("--tokens-per-block", fmt::format("{} is not a power of two from 1 to {}", options.tokens_per_block,
                                              ManagerOptions::kMostTokensPerBlock));
   }
-  check_page_bytes(options.page_bytes);
 }
 
 }  // namespace
@@ -161,12 +140,8 @@ Result<SchedulerReplayOptions, ReplayExit> parse_scheduler_options(int argc, con
   CLI::App app("Replays a recorded trace through a continuous-batching scheduler on one tier of kvbm.", "kvbm-replay");
   app.footer(kFooter);
   add_options(app, options, written);
-  try {
-    app.parse(argc, argv);
-    check_values(options, written);
-  } catch (const CLI::ParseError& stop) {
-    return fail(ReplayExit{app.exit(stop, out, err) == 0 ? 0 : 2});
-  }
+  const auto stop = exit_after_parsing(app, argc, argv, out, err, [&] { check_values(options, written); });
+  if (stop) return fail(*stop);
   return options;
 }
 
