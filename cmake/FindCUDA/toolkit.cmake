@@ -3,6 +3,8 @@
 #
 # Sets KVBM_HAS_CUDA. With it come the language CUDA, CUDA::cudart_static, kvbm::cccl and kvbm::nvtx (empty if KVBM_NVTX
 # is off) and kvbm_cuda_settings(<target>).
+set(KVBM_TEST_CUDA_ARCHITECTURES "" CACHE STRING "What tests and benchmarks have of device code; empty: as the library")
+mark_as_advanced(KVBM_TEST_CUDA_ARCHITECTURES)
 set(KVBM_HAS_CUDA FALSE)
 set(KVBM_HAS_NVTX FALSE)
 if(KVBM_CUDA STREQUAL "OFF")
@@ -55,6 +57,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/nvtx.cmake)
 function(kvbm_cuda_settings target)
   set_target_properties(${target} PROPERTIES
     CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_RUNTIME_LIBRARY Static)
+  if(KVBM_TEST_CUDA_ARCHITECTURES AND NOT target STREQUAL "kvbm_device")
+    set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES "${KVBM_TEST_CUDA_ARCHITECTURES}")
+  endif()
   target_link_libraries(${target} PRIVATE CUDA::cudart_static
     $<BUILD_INTERFACE:kvbm::cccl> $<BUILD_INTERFACE:kvbm::nvtx>)
 endfunction()
