@@ -18,6 +18,7 @@
 #include "kvbm/layout/layout_handle.hpp"
 #include "kvbm/layout/layout_memory.hpp"
 #include "kvbm/layout/tensor_description.hpp"
+#include "kvbm/layout/view_overlap.hpp"
 #include "kvbm/lookup/device_prefix_index.hpp"
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/manager/metrics.hpp"

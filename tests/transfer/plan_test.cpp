@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "kvbm/layout/inner_order.hpp"
+#include "kvbm/layout/layout_view.hpp"
 #include "tests/transfer/planned_layouts.hpp"
 #include "transfer/transfer_plan.hpp"
 
@@ -87,6 +89,20 @@ TEST_F(Plan, KAndVAreOneFragmentWhereTheyLieTogether) {
   EXPECT_EQ(spans(kFc, kBlockFirst, kScattered), 4u * 80);
   EXPECT_EQ(spans(kFc, kOuterFirst, kScattered), 4u * 80 * 2);
   EXPECT_EQ(spans(kOuterFirst, kBlockFirst, kOneRun), 4u * 80 * 2);
+  EXPECT_EQ(spans(kBlockFirst, kFc, kScattered), 4u * 80);
+  EXPECT_EQ(spans(kOuterFirst, kFc, kScattered, LayerRange{3, 10}), 4u * 7 * 2);
+}
+
+TEST_F(Plan, FragmentsAreWhatLiesTogetherInBothViews) {
+  for (const LayoutKind from : {kFc, kBlockFirst, kOuterFirst}) {
+    for (const LayoutKind to : {kFc, kBlockFirst, kOuterFirst}) {
+      const TransferRequest request{
+          .source = layout(from, MemoryKind::Device), .target = layout(to, MemoryKind::Pinned), .blocks = kScattered};
+      const TransferPlan planned = plan(request).value();
+      EXPECT_EQ(planned.direct_shape(planned.layers).fragment_bytes,
+                std::min(LayoutView::of(*request.source).run_bytes(), LayoutView::of(*request.target).run_bytes()));
+    }
+  }
 }
 
 // 6.8: every supported pair of orders at every width; others are an error that names both and the width

@@ -64,6 +64,11 @@ struct LayoutError {
     TooManyLayouts,
     UnknownVersion,
     Malformed,
+    NoSuchAxis,    ///< of a view; or an index for one that it lacks
+    AxisTwice,     ///< named, sliced, or made a part of a whole a second time
+    IndexMissing,  ///< an address takes an index of each axis
+    NotDivisible,  ///< an axis cannot be shared out evenly
+    ViewsDiffer,   ///< in axes, extents of the whole, or element width
   };
   Code code;
   std::string text;

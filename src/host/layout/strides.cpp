@@ -1,18 +1,8 @@
 #include "layout/strides.hpp"
 
-#include <string>
+#include "layout/layout_error.hpp"
 
 namespace kvbm {
-namespace {
-
-Failure<LayoutError> out_of_range(const char* which, std::uint64_t value, std::uint64_t limit) {
-  return fail(
-      LayoutError{LayoutError::Code::IndexOutOfRange,
-                  std::string(which) + " " + std::to_string(value) + " is out of range, limit " + std::to_string(limit),
-                  limit, value});
-}
-
-}  // namespace
 
 PageView strides_of(const LayoutConfig& config, LayoutKind kind) noexcept {
   PageView view;
@@ -41,9 +31,9 @@ std::uint64_t region_bytes_needed(const LayoutConfig& config, LayoutKind kind) n
 
 Result<void, LayoutError> check_indices(const LayoutConfig& config, BlockId block, std::uint32_t layer,
                                         std::uint32_t outer) {
-  if (block >= config.blocks) return out_of_range("block", block, config.blocks);
-  if (layer >= config.layers) return out_of_range("layer", layer, config.layers);
-  if (outer >= config.outer) return out_of_range("outer", outer, config.outer);
+  if (block >= config.blocks) return fail(index_error("block", block, config.blocks));
+  if (layer >= config.layers) return fail(index_error("layer", layer, config.layers));
+  if (outer >= config.outer) return fail(index_error("outer", outer, config.outer));
   return {};
 }
 
