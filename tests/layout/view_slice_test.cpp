@@ -163,6 +163,21 @@ TEST(LayoutViewOfAddresses, SelectsTheBaseByTheRegionsAxis) {
   EXPECT_EQ(view.at(Axis::Layer, 0)->address_of({.block = 3, .payload = 0}).value(), memory.data() + 3000 + 300);
 }
 
+TEST(LayoutViewOfAddresses, HasASignatureOfNamesRegionAndWidthToo) {
+  std::byte* const base = nullptr;
+  const auto signature = [&](Axis first, Axis second, std::uint32_t width, std::optional<Axis> selects) {
+    const ViewAxis axes[]{{first, 1, 0}, {second, 6, 4}};
+    return LayoutView::create(axes, width, std::span(&base, 1), selects)->signature();
+  };
+  const ViewSignature one = signature(Axis::Layer, Axis::Token, 4, Axis::Layer);
+
+  EXPECT_EQ(one, signature(Axis::Layer, Axis::Token, 4, Axis::Layer));
+  EXPECT_NE(one, signature(Axis::Layer, Axis::Head, 4, Axis::Layer));
+  EXPECT_NE(one, signature(Axis::Layer, Axis::Token, 4, std::nullopt));
+  EXPECT_NE(one, signature(Axis::Layer, Axis::Token, 2, Axis::Layer));
+  EXPECT_NE(one, signature(Axis::Outer, Axis::Token, 4, Axis::Outer));
+}
+
 TEST(LayoutViewOfAddresses, HasARegionForEachIndexOfTheAxisThatSelectsIt) {
   std::byte* const bases[4]{};
   const auto refused = [&](std::size_t regions, std::optional<Axis> selects) {
