@@ -209,7 +209,7 @@ class WatchingDevice : public Device {
   void synchronize(EventView) override {}
   void synchronize(StreamView) override {}
   void copy(void*, const void*, std::size_t, StreamView) override {}
-  void copy_batch(const CopyBatch&, StreamView) override {}
+  bool copy_batch(const CopyBatch&, StreamView) override { return true; }
   void fill(void*, std::uint8_t, std::size_t, StreamView) override {}
   void launch(const KernelCall&, StreamView) override {}
 

@@ -36,7 +36,7 @@ class ForwardingDevice : public Device {
   void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override {
     device_->copy(target, source, bytes, stream);
   }
-  void copy_batch(const CopyBatch& batch, StreamView stream) override { device_->copy_batch(batch, stream); }
+  bool copy_batch(const CopyBatch& batch, StreamView stream) override { return device_->copy_batch(batch, stream); }
   void fill(void* target, std::uint8_t value, std::size_t bytes, StreamView stream) override {
     device_->fill(target, value, bytes, stream);
   }

@@ -37,7 +37,7 @@ class IdleDevice final : public Device {
   void synchronize(StreamView /*stream*/) override {}
 
   void copy(void* /*target*/, const void* /*source*/, std::size_t /*bytes*/, StreamView /*stream*/) override {}
-  void copy_batch(const CopyBatch& /*batch*/, StreamView /*stream*/) override {}
+  bool copy_batch(const CopyBatch& /*batch*/, StreamView /*stream*/) override { return true; }
   void fill(void* /*target*/, std::uint8_t /*value*/, std::size_t /*bytes*/, StreamView /*stream*/) override {}
   void launch(const KernelCall& /*call*/, StreamView /*stream*/) override {}
 

@@ -22,10 +22,10 @@ class LossyDevice final : public ForwardingDevice {
   void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override {
     emulated().copy(target, source, left_of(bytes), stream);
   }
-  void copy_batch(const CopyBatch& batch, StreamView stream) override {
+  bool copy_batch(const CopyBatch& batch, StreamView stream) override {
     std::vector<std::size_t> bytes;
     for (const std::size_t each : batch.bytes) bytes.push_back(left_of(each));
-    emulated().copy_batch({batch.targets, batch.sources, bytes}, stream);
+    return emulated().copy_batch({batch.targets, batch.sources, bytes}, stream);
   }
   void launch(const KernelCall& call, StreamView stream) override {
     if (call.name() != losses_.kernel) emulated().launch(call, stream);

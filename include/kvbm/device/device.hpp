@@ -21,7 +21,7 @@ struct DeviceCapabilities {
   int multiprocessors = 0;
   std::uint64_t memory_bytes = 0;
   bool emulated = false;
-  bool batched_copy = false;   ///< copy_batch is one call of the driver; else a loop of copies
+  bool batched_copy = false;   ///< copy_batch asks the driver for one call; else it is a loop of copies
   bool bulk_copy = false;      ///< compute capability 9.0 or later: bulk copies through shared memory
   bool coherent_host = false;  ///< the device reaches pageable host memory at link speed
   bool host_register = false;  ///< register_host works
@@ -83,7 +83,8 @@ class Device {
   // ---- work ----
   /// Host memory is pinned memory or device memory. (Pageable memory makes CUDA wait; kvbm never passes it.)
   virtual void copy(void* target, const void* source, std::size_t bytes, StreamView stream) = 0;
-  virtual void copy_batch(const CopyBatch& batch, StreamView stream) = 0;
+  /// Whether the driver took it as a batch. If not, it is a loop of copies, and just as well enqueued.
+  virtual bool copy_batch(const CopyBatch& batch, StreamView stream) = 0;
   virtual void fill(void* target, std::uint8_t value, std::size_t bytes, StreamView stream) = 0;
   virtual void launch(const KernelCall& call, StreamView stream) = 0;
 };

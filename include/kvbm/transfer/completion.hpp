@@ -19,7 +19,7 @@ struct TransferOutcome {
   using Time = std::chrono::steady_clock::time_point;
   std::optional<TransferError> error;  ///< absent: all bytes are in place
   std::uint64_t bytes = 0;
-  Mechanism mechanism = Mechanism::Copies;
+  Mechanism mechanism = Mechanism::Copies;  ///< Copies too where the driver refused to take batches
   Time queued{}, submitted{}, done{};
 };
 

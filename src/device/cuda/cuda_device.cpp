@@ -206,21 +206,24 @@ void CudaDevice::copy(void* target, const void* source, std::size_t bytes, Strea
   });
 }
 
-void CudaDevice::copy_batch(const CopyBatch& batch, StreamView stream) {
+bool CudaDevice::copy_batch(const CopyBatch& batch, StreamView stream) {
   const std::size_t count = batch.bytes.size();
   KVBM_ASSERT(batch.targets.size() == count && batch.sources.size() == count, "the lists of a batch have one length");
   if (std::find(batch.bytes.begin(), batch.bytes.end(), 0u) != batch.bytes.end()) {
     throw DeviceError(DeviceError::Kind::Refused, "copy_batch: a copy of 0 bytes");
   }
-  run([&] {
+  return run([&] {
     cudaStream_t const on = checked(stream);
+    bool in_batches = capabilities_.batched_copy;
     for (std::size_t first = 0; first < count; first += kBatchPiecesMax) {
       const CopyBatch part = part_of(batch, first, std::min(kBatchPiecesMax, count - first));
       if (capabilities_.batched_copy && try_batch(part, on)) continue;
+      in_batches = false;
       for (std::size_t i = 0; i < part.bytes.size(); ++i) {
         KVBM_CUDA_TRY(cudaMemcpyAsync(part.targets[i], part.sources[i], part.bytes[i], cudaMemcpyDefault, on));
       }
     }
+    return in_batches;
   });
 }
 

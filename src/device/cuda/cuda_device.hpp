@@ -54,7 +54,7 @@ class CudaDevice final : public Device {
   void synchronize(StreamView stream) override;
 
   void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override;
-  void copy_batch(const CopyBatch& batch, StreamView stream) override;
+  bool copy_batch(const CopyBatch& batch, StreamView stream) override;
   void fill(void* target, std::uint8_t value, std::size_t bytes, StreamView stream) override;
   void launch(const KernelCall& call, StreamView stream) override;
 

@@ -245,7 +245,7 @@ void EmulatedCore::enqueue_copy(const CopyPiece& piece, std::uint8_t fill_value,
   enqueue(stream, operation, effect);
 }
 
-void EmulatedCore::copy_batch(const CopyBatch& batch, StreamView stream) {
+bool EmulatedCore::copy_batch(const CopyBatch& batch, StreamView stream) {
   KVBM_ASSERT(batch.targets.size() == batch.sources.size() && batch.targets.size() == batch.bytes.size(),
               "the lists of a batch have one length");
   if (std::find(batch.bytes.begin(), batch.bytes.end(), 0u) != batch.bytes.end()) {
@@ -255,12 +255,12 @@ void EmulatedCore::copy_batch(const CopyBatch& batch, StreamView stream) {
     for (std::size_t i = 0; i < batch.bytes.size(); ++i) {
       copy(batch.targets[i], batch.sources[i], batch.bytes[i], stream);
     }
-    return;
+    return false;
   }
   const MutexLock lock(mutex_);
   throw_if_broken();
   EmulatedStream& on = checked(stream);
-  if (batch.bytes.empty()) return;
+  if (batch.bytes.empty()) return true;
   Operation& operation = on.queue.vacant();
   operation.kind = Operation::Kind::Copy;
   operation.pieces.clear();
@@ -268,6 +268,7 @@ void EmulatedCore::copy_batch(const CopyBatch& batch, StreamView stream) {
     operation.pieces.push_back(checked_piece("copy_batch", batch.targets[i], batch.sources[i], batch.bytes[i]));
   }
   enqueue(on, operation, count_call(FaultKind::Copy, "copy_batch"));
+  return true;
 }
 
 void EmulatedCore::launch(const KernelCall& call, StreamView stream) {

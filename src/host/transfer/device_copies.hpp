@@ -29,17 +29,23 @@ class BatchArguments {
     const std::size_t count = count_;
     count_ = 0;  // whether or not the call is refused
     if (count == 0) return;
-    device.copy_batch(
+    const bool taken = device.copy_batch(
         {std::span(targets_).first(count), std::span(sources_).first(count), std::span(bytes_).first(count)}, stream);
+    all_taken_ = all_taken_ && taken;
   }
   /// Drops what was added since the last flush.
   void clear() noexcept { count_ = 0; }
+
+  /// Whether the driver has taken all batches as such since expect_all_taken().
+  [[nodiscard]] bool all_taken() const noexcept { return all_taken_; }
+  void expect_all_taken() noexcept { all_taken_ = true; }
 
  private:
   std::array<void*, kDescriptors> targets_;
   std::array<const void*, kDescriptors> sources_;
   std::array<std::size_t, kDescriptors> bytes_;
   std::size_t count_ = 0;
+  bool all_taken_ = true;
 };
 
 /// Enqueues one copy call per span. Errors  DeviceError, with the spans before it enqueued.

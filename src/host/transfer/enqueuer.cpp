@@ -26,6 +26,7 @@ StreamView Enqueuer::last_stream(const TransferPlan& plan, StreamView lane) cons
 void Enqueuer::enqueue(const Slice& slice, StreamView lane) {
   TransferSlot& slot = *slice.slot;
   const TransferPlan& plan = slot.plan;
+  batch_->expect_all_taken();
   if (slot.has_dependency && slice.begin == slot.start()) {
     device_->wait(first_stream(plan, lane), slot.dependency.view());
   }

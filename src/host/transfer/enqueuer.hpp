@@ -21,6 +21,8 @@ class Enqueuer {
 
   /// Errors  DeviceError: part of the slice may be enqueued, and only synchronize() tells when that is over.
   void enqueue(const Slice& slice, StreamView lane);
+  /// Whether the driver has taken the batches of that slice as such.
+  [[nodiscard]] bool batches_were_taken() const noexcept { return batch_->all_taken(); }
   /// Records the slice's event behind everything that enqueue() enqueued. Errors  DeviceError.
   void record(const Slice& slice, StreamView lane);
   /// Blocks until all that was enqueued for a lane has run. Errors  DeviceError.

@@ -208,6 +208,7 @@ std::optional<TransferError> Link::enqueue(Slice& slice) {
   if (slice.begin == slice.slot->start()) core_.mark_submitted(*slice.slot);
   try {
     enqueuer_.enqueue(slice, stream);
+    if (!enqueuer_.batches_were_taken()) slice.slot->batches_taken = false;
     enqueuer_.record(slice, stream);
     slice.recorded = true;
     return std::nullopt;

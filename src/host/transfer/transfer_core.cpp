@@ -238,6 +238,7 @@ void TransferCore::fill(TransferSlot& slot, const TransferRequest& request, cons
   slot.bytes_left = request.blocks.size() * plan.block_bytes();
   slot.slices_in_flight = 0;
   slot.forced = slot.enqueued = slot.has_dependency = false;
+  slot.batches_taken = true;
   slot.last_slice = nullptr;
   slot.users.store(1, std::memory_order_relaxed);  // relaxed: nobody shares it yet
   if (!on_host(plan)) link(plan).prepare(slot);
@@ -292,6 +293,9 @@ void TransferCore::mark_submitted(const TransferSlot& slot) noexcept {
 PooledState& TransferCore::end(TransferSlot& slot) {
   PooledState& state = *slot.state;
   state.outcome.error = std::move(slot.error);
+  if (state.outcome.mechanism == Mechanism::BatchedCopy && !slot.batches_taken) {
+    state.outcome.mechanism = Mechanism::Copies;
+  }
   state.outcome.done = std::chrono::steady_clock::now();
   state.detach();
   slot.span = NvtxSpan();

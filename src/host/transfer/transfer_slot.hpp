@@ -88,6 +88,7 @@ struct TransferSlot {
   bool enqueued = false;  ///< nothing of it will be enqueued any more
   const Slice* last_slice = nullptr;
   std::optional<TransferError> error;
+  bool batches_taken = true;  ///< by the driver, as batches; written by who enqueues
   std::array<Slice, kSlices + 1> slices;
 
   TransferSlot* next_free = nullptr;
