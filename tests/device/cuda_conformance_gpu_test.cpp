@@ -42,6 +42,21 @@ TEST_F(CudaDeviceTest, LeavesTheCurrentDeviceAndNoErrorBehind) {
   EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
 }
 
+TEST_F(CudaDeviceTest, BatchesAreForDriversAndBuildsThatKnowThem) {
+  int driver = 0;
+  ASSERT_EQ(cudaDriverGetVersion(&driver), cudaSuccess);
+
+  EXPECT_EQ(device_->capabilities().batched_copy, CUDART_VERSION >= 12080 && driver >= 12080);
+}
+
+TEST_F(CudaDeviceTest, CapabilitiesCanBeForcedOff) {
+  const auto device =
+      device_with({.batched_copy = false, .bulk_copy = false, .coherent_host = false, .host_register = false});
+  const DeviceCapabilities& can = device->capabilities();
+
+  EXPECT_FALSE(can.batched_copy || can.bulk_copy || can.coherent_host || can.host_register);
+}
+
 TEST_F(CudaDeviceTest, UnfinishedEventLeavesNoErrorBehind) {
   constexpr std::size_t kBytes = 256u << 20;
   const Memory memory = allocate_device(device_, kBytes);

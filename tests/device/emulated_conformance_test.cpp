@@ -18,6 +18,22 @@ std::vector<DeviceCase> cases() {
   return all;
 }
 
+TEST(EmulatedDevice, CanDoWhatItIsToldToAndNoMore) {
+  const auto able = EmulatedDevice::create({.coherent_host = true});
+  EXPECT_TRUE(able->capabilities().batched_copy && able->capabilities().bulk_copy);
+  EXPECT_TRUE(able->capabilities().coherent_host && able->capabilities().host_register);
+
+  EXPECT_FALSE(EmulatedDevice::create()->capabilities().coherent_host);
+  EXPECT_FALSE(EmulatedDevice::create({.batched_copy = false})->capabilities().batched_copy);
+  EXPECT_FALSE(EmulatedDevice::create({.bulk_copy = false})->capabilities().bulk_copy);
+  EXPECT_FALSE(EmulatedDevice::create({.host_register = false})->capabilities().host_register);
+}
+
+TEST(DeviceCapabilities, AreNoneUnlessSaid) {
+  const DeviceCapabilities none;
+  EXPECT_FALSE(none.batched_copy || none.bulk_copy || none.coherent_host || none.host_register);
+}
+
 INSTANTIATE_TEST_SUITE_P(Emulated, DeviceConformance, testing::ValuesIn(cases()),
                          [](const auto& each) { return each.param.name; });
 

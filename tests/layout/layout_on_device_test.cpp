@@ -91,6 +91,27 @@ TEST_F(LayoutOnDevice, AFailedTableLeavesNothingBehind) {
   }
 }
 
+TEST_F(LayoutOnDevice, MemoryThatOthersPinnedIsUsedAndLeftAsItIs) {
+  for (LayoutKind kind : kEveryLayoutKind) {
+    const Memory host = test::host_memory(kSmall.blocks * kSmall.block_bytes());
+    const std::size_t count = test::region_count(kSmall, kind);
+    const std::size_t bytes = host.bytes() / count;
+    device_->register_host(host.address(), host.bytes());
+    std::vector<Memory> lent;
+    for (std::size_t i = 0; i < count; ++i) {
+      lent.push_back(
+          borrow_memory({.address = host.address() + i * bytes, .bytes = bytes, .kind = MemoryKind::Pinned}));
+    }
+    {
+      const auto layout = BlockLayout::create(kSmall, kind, lent, device_).value();
+      EXPECT_EQ(layout->memory_kind(), MemoryKind::Pinned);
+      EXPECT_EQ(layout->device_view().cell(2, 3, 1), layout->cell(2, 3, 1).value());
+    }
+    EXPECT_EQ(device_->pinned_bytes(), host.bytes());
+    EXPECT_TRUE(device_->unregister_host(host.address()));
+  }
+}
+
 TEST_F(LayoutOnDevice, KeepsTheDevice) {
   const std::weak_ptr<Device> device = device_;
   auto layout = BlockLayout::create(kSmall, LayoutKind::LayerSeparateBlockFirst,

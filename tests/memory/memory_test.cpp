@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kvbm/device/emulated_device.hpp"
+#include "kvbm/memory/pinned_memory.hpp"
 
 namespace kvbm {
 namespace {
@@ -63,6 +64,14 @@ TEST(Memory, OfADeviceGoesWithItsLastHandle) {
     EXPECT_EQ(device->device_bytes(), 1000u);
   }
   EXPECT_EQ(device->device_bytes(), 0u);
+}
+
+TEST(Memory, OfADeviceNamesItAndOtherMemoryNamesNone) {
+  const auto device = EmulatedDevice::create({.ordinal = 3});
+
+  EXPECT_EQ(allocate_device(device, 8).region().device, 3);
+  EXPECT_EQ(allocate_pinned(device, 8).region().device, -1);
+  EXPECT_EQ(allocate_system(8).region().device, -1);
 }
 
 TEST(Memory, KeepsItsDeviceAlive) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <thread>
@@ -128,6 +129,37 @@ TEST_P(DeviceConformance, CopiesEveryPieceOfABatch) {
       const std::size_t at = piece * kStride + i;
       ASSERT_EQ(received[at], i < sizes[piece] ? sent[at] : 0) << "piece " << piece << ", byte " << i;
     }
+  }
+}
+
+TEST_P(DeviceConformance, CopiesBatchesOfEveryShape) {
+  const std::vector<std::vector<std::size_t>> batches{
+      {256}, {512, 512, 512}, {1 << 20}, {999}, std::vector<std::size_t>(500, 64), {1, 1 << 20, 7, 4096, 64, 999}};
+  constexpr std::size_t kGap = 16;
+  for (const std::vector<std::size_t>& sizes : batches) {
+    const std::size_t bytes = std::accumulate(sizes.begin(), sizes.end(), sizes.size() * kGap);
+    PinnedBytes sent(device_, bytes), received(device_, bytes);
+    const Memory memory = allocate_device(device_, bytes);
+    std::vector<void*> targets, received_at;
+    std::vector<const void*> sources, memory_at;
+    std::vector<std::uint8_t> expected(bytes);
+    std::size_t at = 0;
+    for (const std::size_t size : sizes) {
+      for (std::size_t i = 0; i < size; ++i)
+        sent[at + i] = expected[at + i] = static_cast<std::uint8_t>((at + i) % 251 + 1);
+      sources.push_back(sent.data() + at);
+      targets.push_back(memory.address() + at);
+      memory_at.push_back(memory.address() + at);
+      received_at.push_back(received.data() + at);
+      at += size + kGap;
+    }
+    const Stream on = stream();
+
+    device_->copy_batch({.targets = targets, .sources = sources, .bytes = sizes}, on.view());
+    device_->copy_batch({.targets = received_at, .sources = memory_at, .bytes = sizes}, on.view());
+    device_->synchronize(on.view());
+
+    EXPECT_EQ(std::memcmp(received.data(), expected.data(), bytes), 0) << sizes.size() << " pieces";
   }
 }
 

@@ -70,7 +70,10 @@ std::vector<GuardedPages::Bytes> GuardedPages::fill(std::mt19937_64& random) {
   std::vector<Bytes> content;
   for (const Memory& memory : memory_) {
     Bytes& bytes = content.emplace_back(memory.bytes());
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
+      const std::uint64_t word = random();
+      std::memcpy(&bytes[at], &word, std::min(sizeof(word), bytes.size() - at));
+    }
   }
   write(content);
   return content;

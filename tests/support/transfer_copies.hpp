@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "tests/support/transfer_suite.hpp"
 
@@ -16,6 +17,17 @@ class TransferCopies : public TransferWorld {
     for (const MemoryKind source : kEveryMemory) {
       for (const MemoryKind target : kEveryMemory) visit(source, target);
     }
+  }
+  /// `count` of the ids below `blocks`, in random order.
+  [[nodiscard]] std::vector<BlockId> random_ids(std::uint32_t blocks, std::uint32_t count) {
+    std::vector<BlockId> ids;
+    for (const BlockPair pair : random_pairs(blocks, count, random_)) ids.push_back(pair.source);
+    return ids;
+  }
+  [[nodiscard]] static std::vector<BlockPair> paired(const std::vector<BlockId>& from, const std::vector<BlockId>& to) {
+    std::vector<BlockPair> pairs;
+    for (std::size_t i = 0; i < from.size(); ++i) pairs.push_back({from[i], to[i]});
+    return pairs;
   }
 };
 
@@ -122,6 +134,57 @@ TEST_P(TransferCopies, CellsOfAnySizeAtAnyAddress) {
         expect_copied(engine, source, target, random_pairs(6, 5, random_));
       });
     }
+  }
+}
+
+TEST_P(TransferCopies, LargeCells) {
+  TransferEngineOptions options = small_options();
+  options.staging_slots = 2;
+  options.staging_bytes = 1u << 20;
+  TransferEngine engine(device_, options);
+  for (const std::uint32_t cell_bytes : {32u << 10, 128u << 10, 1u << 20, 5u << 20}) {
+    const std::uint32_t blocks = cell_bytes < 1u << 20 ? 3 : 1;
+    const LayoutConfig config{
+        .blocks = blocks, .layers = 1, .outer = 1, .tokens = 1, .inner = cell_bytes, .element_bytes = 1};
+    for (const auto& [from, to] : {std::pair(MemoryKind::Pinned, MemoryKind::Device),
+                                   {MemoryKind::Device, MemoryKind::Pinned},
+                                   {MemoryKind::System, MemoryKind::Device}}) {
+      if (from == MemoryKind::System && cell_bytes > 128u << 10) continue;  // by the same pieces
+      GuardedPages source(device_, config, {LayoutKind::LayerSeparateBlockFirst, from, 0});
+      GuardedPages target(device_, config, {LayoutKind::FullyContiguous, to, 0});
+      SCOPED_TRACE(text_of(source.place()) + " to " + text_of(target.place()) + ", cells of " +
+                   std::to_string(cell_bytes));
+      expect_copied(engine, source, target, {{0, blocks - 1}});
+    }
+  }
+}
+
+TEST_P(TransferCopies, PagesComeBackFromLowerTiersAsTheyWere) {
+  TransferEngine engine(device_, small_options());
+  using enum MemoryKind;
+  const std::vector<std::vector<MemoryKind>> ways{{Pinned}, {System}, {Pinned, System}, {System, Pinned, Device}};
+  for (const std::vector<MemoryKind>& way : ways) {
+    GuardedPages cache(device_, small_config(), {LayoutKind::LayerSeparateOuterFirst, Device, 0});
+    auto expected = cache.fill(random_);
+    std::vector<BlockId> ids = random_ids(12, 5);
+    const std::vector<BlockId> first_ids = ids;
+    std::vector<GuardedPages> stores;
+    for (const MemoryKind memory : way) {
+      stores.emplace_back(device_, small_config(), Place{LayoutKind::FullyContiguous, memory, 0});
+    }
+    GuardedPages* at = &cache;
+    for (std::size_t stage = 0; stage <= stores.size(); ++stage) {  // the last one leads back
+      GuardedPages* const next = stage < stores.size() ? &stores[stage] : &cache;
+      const std::vector<BlockId> next_ids = random_ids(12, 5);
+      const std::vector<BlockPair> blocks = paired(ids, next_ids);
+      ASSERT_FALSE(
+          engine.submit({.source = at->layout(), .target = next->layout(), .blocks = blocks}).value().wait().error);
+      at = next;
+      ids = next_ids;
+    }
+    const auto before = expected;
+    expected = copied(cache, before, cache, expected, paired(first_ids, ids), {0, 3});
+    EXPECT_EQ(cache.read(), expected) << way.size() << " tiers";
   }
 }
 

@@ -130,6 +130,37 @@ TEST_F(Queue, EventsAreThoseOfTheMomentOfTheRequest) {
   EXPECT_EQ(content[0][world_.store.cell(2, 1, 0).offset], 0x5A);
 }
 
+/// A page that is still zeroed, or read, for its owner before: by stream and by event, however the load goes.
+TEST_F(Queue, ALoadComesAfterTheLastUseOfItsTarget) {
+  for (const Mechanism mechanism : {Mechanism::Copies, Mechanism::CopyKernel, Mechanism::Staged}) {
+    for (const bool by_event : {false, true}) {
+      const HeldStream zeroing(world_.device);
+      const Event zeroed(world_.device);
+      for (std::uint32_t layer = 0; layer < 3; ++layer) {
+        world_.device->fill(world_.cache.layout()->cell(2, layer, 0).value(), 0, EngineWorld::kConfig.block_bytes() / 3,
+                            zeroing.view());
+      }
+      world_.device->record(zeroed.view(), zeroing.view());
+      const StreamView streams[]{zeroing.view()};
+      const EventView events[]{zeroed.view()};
+      TransferRequest request{.mechanism = mechanism};
+      if (by_event) {
+        request.after_events = events;
+      } else {
+        request.after_streams = streams;
+      }
+
+      const Completion completion = world_.engine->submit(world_.load(kSecond, std::move(request))).value();
+      EXPECT_FALSE(completion.wait_for(1ms));
+      zeroing.open();
+
+      EXPECT_FALSE(completion.wait().error);
+      EXPECT_EQ(world_.cache.read(),
+                copied(world_.store, world_.in_store, world_.cache, world_.in_cache, kSecond, {0, 3}));
+    }
+  }
+}
+
 TEST_F(Queue, WaitsForAllThatTheRequestNames) {
   const HeldStream one(world_.device), two(world_.device), three(world_.device);
   const Event event(world_.device);

@@ -43,6 +43,21 @@ TEST(MechanismTable, LargeSpansTakeTheEngine) {
   }
 }
 
+TEST(MechanismTable, SpansOfAMegabyteTakeTheEngineWhateverWasMeasured) {
+  MechanismTable table = MechanismTable::built_in();
+  for (std::size_t size = 0; size < MechanismTable::kSpanBytes.size(); ++size) {
+    for (std::size_t count = 0; count < MechanismTable::kCounts.size(); ++count) {
+      table.set(Direction::HostToDevice, Mechanism::CopyKernel, size, count, 0.001);
+    }
+  }
+  for (const std::uint64_t count : {1u, 2u, 4096u, 100'000u}) {
+    const Mechanism engine = count == 1 ? Mechanism::Copies : Mechanism::BatchedCopy;
+    EXPECT_EQ(table.choose(Direction::HostToDevice, MechanismTable::kEngineBytes, count, kAll), engine);
+    EXPECT_EQ(table.choose(Direction::HostToDevice, MechanismTable::kEngineBytes - 1, count, kAll),
+              Mechanism::CopyKernel);
+  }
+}
+
 TEST(MechanismTable, SmallFragmentsGoByKernelAndManyOfThemThroughARing) {
   const MechanismTable table = MechanismTable::built_in();
   for (const Direction direction : {Direction::HostToDevice, Direction::DeviceToHost}) {
