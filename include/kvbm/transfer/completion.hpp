@@ -58,9 +58,16 @@ class Completion {
   /// The same for one layer. Precondition: the request asked for layer_events, and names the layer.
   void wait_for_layer(std::uint32_t layer, StreamView stream) const;
 
-  /// Calls `callback` once, on a thread of kvbm's, with no lock held; at once on this thread if it has ended already.
+  /// Calls `callback` once, on a thread of kvbm's, with no lock held; at once on this thread if it has ended already,
+  /// and on that of cancel() if it ends there.
   /// It must not throw, nor wait for other transfers. Errors  std::bad_alloc.
   void then(std::function<void(const TransferOutcome&)> callback) const;
+
+  /// Gives up what has not been enqueued yet. What has been runs on and is waited for, so that the pages stay held
+  /// until then; with nothing enqueued it ends at once, and callbacks run here. Returns whether it ends as Cancelled:
+  /// false if all of it was enqueued already, or it has ended otherwise. Of several parts all are cancelled. Errors
+  /// std::bad_alloc, with nothing given up.
+  bool cancel() const;
 
   /// The guards back, once: after done() the caller may take them; else they are dropped with the last Completion.
   [[nodiscard]] Keepalive take_keepalive() const noexcept;

@@ -60,6 +60,7 @@ struct TransferError {
     Quiesced,
     DeviceFailed,  ///< the device reported an error for this transfer
     Precondition,  ///< an event to wait for failed
+    Cancelled,     ///< by Completion::cancel, before all of it was enqueued
   };
   Code code;
   std::string text;  ///< names call, tier and block where there is one

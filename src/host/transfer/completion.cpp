@@ -26,6 +26,11 @@ struct AggregateState final : TransferState {
   void order_layer_before(std::uint32_t layer, StreamView stream) override {
     for (const Completion& part : parts) part.wait_for_layer(layer, stream);
   }
+  bool cancel() override {
+    bool cancelled = false;
+    for (const Completion& part : parts) cancelled = part.cancel() || cancelled;
+    return cancelled;
+  }
   void recycle() noexcept override { delete this; }
 
   /// One more part has ended; the last one ends the whole.
@@ -112,6 +117,10 @@ void Completion::then(std::function<void(const TransferOutcome&)> callback) cons
   } else {
     state_->then(std::move(callback));
   }
+}
+
+bool Completion::cancel() const {
+  return state_ != nullptr && (state_->done() ? state_->cancelled() : state_->cancel());
 }
 
 Keepalive Completion::take_keepalive() const noexcept {

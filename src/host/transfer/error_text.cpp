@@ -37,4 +37,6 @@ TransferError transfer_failed(const Slice& slice, const char* reason) noexcept {
   }
 }
 
+TransferError cancelled_error() { return {TransferError::Code::Cancelled, "cancelled before all of it was enqueued"}; }
+
 }  // namespace kvbm

@@ -21,6 +21,9 @@ namespace kvbm {
 /// if there is no memory for more.
 [[nodiscard]] TransferError transfer_failed(const Slice& slice, const char* reason) noexcept;
 
+/// How a transfer ends that was given up. Errors  std::bad_alloc.
+[[nodiscard]] TransferError cancelled_error();
+
 /// Runs `synchronize` until the device takes the call. Returns why the device is broken, if it is: then it writes no
 /// more either. A device that refuses this often without a reason counts as broken.
 template <class Synchronize>

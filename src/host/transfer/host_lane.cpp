@@ -38,6 +38,18 @@ void HostLane::submit(TransferSlot& slot) {
   arrived_.notify_one();
 }
 
+bool HostLane::cancel(TransferSlot& slot) {
+  TransferError error = cancelled_error();
+  {
+    const MutexLock lock(mutex_);
+    if (!waiting_.remove(slot)) return slot.cancelled;
+    slot.cancelled = true;
+  }
+  slot.error = std::move(error);
+  core_.settle(core_.end(slot));
+  return true;
+}
+
 TransferSlot* HostLane::next() {
   const MutexLock lock(mutex_);
   while (waiting_.front() == nullptr && !ending_) arrived_.wait(mutex_);

@@ -34,6 +34,8 @@ class HostLane {
   ~HostLane();
 
   void submit(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
+  /// Ends a transfer that waits. Returns whether it ends as cancelled. Errors  std::bad_alloc.
+  [[nodiscard]] bool cancel(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
   [[nodiscard]] StreamView gather() const noexcept { return gather_.view(); }
 
  private:

@@ -105,6 +105,21 @@ bool Link::force(TransferSlot& slot) {
   return ordered;
 }
 
+bool Link::cancel(TransferSlot& slot) {
+  TransferError error = cancelled_error();
+  bool ends = false;
+  {
+    const MutexLock lock(mutex_);
+    if (slot.enqueued || slot.cursor == slot.finish()) return slot.cancelled;
+    slot.cancelled = true;
+    abandon(slot, std::move(error));
+    ends = slot.slices_in_flight == 0;  // else its lane ends it, behind the last slice
+  }
+  if (ends) core_.settle(core_.end(slot));
+  dispatch(1);  // of what waited behind it
+  return true;
+}
+
 bool Link::enqueue_all(TransferSlot& slot) {
   const MutexLock lock(mutex_);
   if (!slot.enqueued && !slot.forced) {

@@ -45,6 +45,9 @@ class Link {
   /// Enqueues all of a transfer now, however much is under way. Returns whether a stream may be ordered behind its
   /// events; if not, it has failed.
   [[nodiscard]] bool force(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
+  /// Gives up what is not enqueued, and ends the transfer if nothing is. Returns whether it ends as cancelled.
+  /// Errors  std::bad_alloc.
+  [[nodiscard]] bool cancel(TransferSlot& slot) KVBM_EXCLUDES(mutex_);
   /// A stream on which to bring together what a request waits for.
   [[nodiscard]] StreamView gather(TransferPriority priority) const noexcept { return lane(priority).gather.view(); }
 

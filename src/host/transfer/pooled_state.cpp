@@ -28,6 +28,8 @@ void PooledState::order_layer_before(std::uint32_t layer, StreamView stream) {
   core->order_before(*this, layer, stream);
 }
 
+bool PooledState::cancel() { return core->cancel(*this); }
+
 void PooledState::recycle() noexcept {
   keepalive = Keepalive();  // nobody is left to take it
   const std::shared_ptr<TransferCore> home = std::move(core);

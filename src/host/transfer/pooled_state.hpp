@@ -24,6 +24,7 @@ struct PooledState final : TransferState {
 
   void order_before(StreamView stream) override;
   void order_layer_before(std::uint32_t layer, StreamView stream) override;
+  bool cancel() override;
 
   std::shared_ptr<TransferCore> core;
   PooledState* next_free = nullptr;

@@ -72,6 +72,19 @@ class TransferCore::Admission {
   TransferSlot* slots_;
 };
 
+/// One more user of a slot that is under way.
+class TransferCore::Use {
+ public:
+  Use(TransferCore& core, TransferSlot& slot) noexcept : core_(core), slot_(slot) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() { core_.unuse(slot_); }
+
+ private:
+  TransferCore& core_;
+  TransferSlot& slot_;
+};
+
 TransferCore::TransferCore(std::shared_ptr<Device> device, const TransferEngineOptions& options)
     : device_(std::move(device)),
       slot_bytes_(slot_bytes_of(checked(options))),
@@ -237,7 +250,7 @@ void TransferCore::fill(TransferSlot& slot, const TransferRequest& request, cons
   slot.cursor = slot.start();
   slot.bytes_left = request.blocks.size() * plan.block_bytes();
   slot.slices_in_flight = 0;
-  slot.forced = slot.enqueued = slot.has_dependency = false;
+  slot.forced = slot.enqueued = slot.cancelled = slot.has_dependency = false;
   slot.batches_taken = true;
   slot.last_slice = nullptr;
   slot.users.store(1, std::memory_order_relaxed);  // relaxed: nobody shares it yet
@@ -297,6 +310,7 @@ PooledState& TransferCore::end(TransferSlot& slot) {
     state.outcome.mechanism = Mechanism::Copies;
   }
   state.outcome.done = std::chrono::steady_clock::now();
+  if (state.outcome.submitted == TransferOutcome::Time{}) state.outcome.submitted = state.outcome.done;  // given up
   state.detach();
   slot.span = NvtxSpan();
   slot.error.reset();
@@ -321,11 +335,7 @@ void TransferCore::unuse(TransferSlot& slot) noexcept {
 void TransferCore::order_before(PooledState& state, std::optional<std::uint32_t> layer, StreamView stream) {
   TransferSlot* const slot = state.use_slot();
   if (slot == nullptr) return;  // nothing of it is under way any more
-  const struct Use {
-    TransferCore& core;
-    TransferSlot& slot;
-    ~Use() { core.unuse(slot); }
-  } use{*this, *slot};
+  const Use use(*this, *slot);
   const TransferPlan& plan = slot->plan;
   if (layer) {
     KVBM_ASSERT(*layer >= plan.layers.begin && *layer < plan.layers.end, "a layer of the request");
@@ -334,6 +344,16 @@ void TransferCore::order_before(PooledState& state, std::optional<std::uint32_t>
   if (on_host(plan)) return state.wait();
   if (!link(plan).force(*slot)) return;  // it has failed, and no event tells when
   device_->wait(stream, layer ? slot->layer_events[*layer - plan.layers.begin].view() : slot->last_slice->event.view());
+}
+
+bool TransferCore::cancel(PooledState& state) {
+  TransferSlot* const slot = state.use_slot();
+  if (slot == nullptr) {
+    state.wait();  // it is about to be ended
+    return state.cancelled();
+  }
+  const Use use(*this, *slot);
+  return on_host(slot->plan) ? host_lane(slot->priority).cancel(*slot) : link(slot->plan).cancel(*slot);
 }
 
 }  // namespace kvbm

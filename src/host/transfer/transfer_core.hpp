@@ -45,10 +45,12 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
 
   // ---- for states ----
   void order_before(PooledState& state, std::optional<std::uint32_t> layer, StreamView stream);
+  [[nodiscard]] bool cancel(PooledState& state);
   void take_back(PooledState& state) noexcept KVBM_EXCLUDES(mutex_);
 
  private:
   class Admission;
+  class Use;
   using Checked = Result<TransferPlan, TransferError>;
 
   [[nodiscard]] Checked checked_plan(const TransferRequest& request);

@@ -85,7 +85,8 @@ struct TransferSlot {
   std::uint64_t bytes_left = 0;  ///< behind the cursor
   std::uint32_t slices_in_flight = 0;
   bool forced = false;
-  bool enqueued = false;  ///< nothing of it will be enqueued any more
+  bool enqueued = false;   ///< nothing of it will be enqueued any more
+  bool cancelled = false;  ///< since somebody gave it up
   const Slice* last_slice = nullptr;
   std::optional<TransferError> error;
   bool batches_taken = true;  ///< by the driver, as batches; written by who enqueues

@@ -39,6 +39,12 @@ struct TransferState {
   /// Orders the stream behind the transfer, or one of its layers, if it is not done. Errors  DeviceError.
   virtual void order_before(StreamView stream) = 0;
   virtual void order_layer_before(std::uint32_t layer, StreamView stream) = 0;
+  /// Gives up what is not enqueued. Returns whether it ends, or has ended, as cancelled.
+  virtual bool cancel() = 0;
+  /// Precondition: done().
+  [[nodiscard]] bool cancelled() const noexcept {
+    return outcome.error && outcome.error->code == TransferError::Code::Cancelled;
+  }
 
   TransferOutcome outcome;  ///< written before end(), read after
   Keepalive keepalive;      ///< set before anybody shares the state; then under the lock
