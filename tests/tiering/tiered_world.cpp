@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "kvbm/memory/memory.hpp"
@@ -86,6 +87,7 @@ TieredWorld::TieredWorld(const Options& options)
   engine.staging_bytes = 64u << 10;
   engine.staging_slots = 2;
   engine.calibrate = false;
+  engine.bytes_in_flight_max = options.bytes_in_flight_max;
   engine_ = std::make_shared<TransferEngine>(device_, engine);
   TieringOptions tiering;
   tiering.g1_layout = g1_layout_;
@@ -128,6 +130,36 @@ BlockRun<ImmutableBlock<G1>> TieredWorld::compute(std::span<const SequenceHash> 
   BlockRun<MutableBlock<G1>> blocks = std::move(*allocation).take();
   fill(blocks.ids(), hashes);
   return cache_->register_blocks(std::move(std::move(blocks).stage(hashes, kTokens)).value());
+}
+
+void TieredWorld::put_in_g2(std::span<const SequenceHash> hashes) {
+  auto blocks = std::move(*g2().allocate(static_cast<std::uint32_t>(hashes.size())));
+  for (std::uint32_t i = 0; i < blocks.size(); ++i) {
+    over_page(*g2_layout_, blocks.id(i), hashes[i],
+              [](std::byte* address, std::uint64_t wanted) { std::memcpy(address, &wanted, sizeof wanted); });
+  }
+  static_cast<void>(g2().register_blocks(std::move(std::move(blocks).stage(hashes, kTokens)).value()));
+}
+
+Completion TieredWorld::fill_budget(PagesArrived::Tier towards) {
+  const bool down = towards == PagesArrived::Tier::G2;
+  const std::uint64_t before = device_->call_counts().launches;
+  const BlockPair last{(down ? g1_layout_ : g2_layout_)->config().blocks - 1,
+                       (down ? g2_layout_ : g1_layout_)->config().blocks - 1};
+  const StreamView after[]{stream()};
+  Completion filling = engine_
+                           ->submit({.source = down ? g1_layout_ : g2_layout_,
+                                     .target = down ? g2_layout_ : g1_layout_,
+                                     .blocks = {&last, 1},
+                                     .after_streams = after,
+                                     .mechanism = Mechanism::CopyKernel})
+                           .value();
+  while (device_->call_counts().launches == before) std::this_thread::yield();
+  return filling;
+}
+
+void TieredWorld::wait_for_launches(std::uint64_t count) const {
+  while (device_->call_counts().launches < 1 + count) std::this_thread::yield();
 }
 
 Onboarded TieredWorld::fetch(std::span<const SequenceHash> hashes) {

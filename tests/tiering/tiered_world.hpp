@@ -33,6 +33,7 @@ class TieredWorld {
     bool layer_events = false;
     bool gated = false;  ///< copies wait for open_gate()
     std::optional<Mechanism> mechanism{};
+    std::size_t bytes_in_flight_max = 32u << 20;  ///< a page has 256 bytes
     EmulatedDeviceOptions device{};
   };
 
@@ -46,6 +47,7 @@ class TieredWorld {
   [[nodiscard]] const BlockRegistry& registry() const noexcept { return registry_; }
   [[nodiscard]] const std::shared_ptr<EmulatedDevice>& device() const noexcept { return device_; }
   [[nodiscard]] StreamView stream() const noexcept { return stream_->view(); }
+  [[nodiscard]] TransferEngine& engine() noexcept { return *engine_; }
   void drop_cache() noexcept { cache_.reset(); }
   void drop_engine() noexcept { engine_.reset(); }
 
@@ -58,6 +60,12 @@ class TieredWorld {
 
   /// Computes these blocks and registers them in G1. Waits for its victims' pages, not for all else.
   BlockRun<ImmutableBlock<G1>> compute(std::span<const SequenceHash> hashes);
+  /// Puts blocks into G2 without any copy.
+  void put_in_g2(std::span<const SequenceHash> hashes);
+  /// A page on its way that fills a budget of one page until open_gate(): down to G2, or up from there.
+  [[nodiscard]] Completion fill_budget(PagesArrived::Tier towards);
+  /// Returns when the device has been given so many kernels since the gate's.
+  void wait_for_launches(std::uint64_t count) const;
   /// Brings the cached prefix into G1 and returns it.
   Onboarded fetch(std::span<const SequenceHash> hashes);
   /// match() with its answer as text: 1 or 2 for each block.

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "kvbm/device/emulated_device.hpp"
-#include "kvbm/device/stream_owner.hpp"
 #include "kvbm/transfer/transfer_engine.hpp"
 #include "tests/support/guarded_pages.hpp"
-#include "tests/support/kernel_gate.hpp"
+#include "tests/support/held_stream.hpp"
 
 namespace kvbm::test {
 
@@ -61,20 +60,6 @@ struct EngineWorld {
   std::vector<GuardedPages::Bytes> in_cache;
   std::vector<GuardedPages::Bytes> in_store;
   std::optional<TransferEngine> engine;
-};
-
-/// A stream with a kernel that holds it until the test opens it.
-class HeldStream {
- public:
-  explicit HeldStream(const std::shared_ptr<Device>& device) : stream_(device, StreamPriority::Normal, "test.held") {
-    device->launch(gate_.call(), stream_.view());
-  }
-  [[nodiscard]] StreamView view() const noexcept { return stream_.view(); }
-  void open() const { gate_.open(); }
-
- private:
-  Stream stream_;
-  KernelGate gate_;  // after the stream: its end opens it
 };
 
 /// A guard that says when it goes.

@@ -24,6 +24,11 @@ class [[nodiscard]] TieredAllocation {
   [[nodiscard]] std::span<const BlockId> ids() const noexcept { return held_->ids(); }
   /// Done when all pages may be written. Its outcome does not matter to whoever writes them.
   [[nodiscard]] const Completion& ready() const noexcept { return ready_; }
+  /// The blocks if they are ready(); else none, and this stays as it is. Never waits.
+  [[nodiscard]] std::optional<BlockRun<MutableBlock<G1>>> try_take() {
+    if (!ready_.done()) return std::nullopt;
+    return std::move(*std::exchange(held_, nullptr));
+  }
   /// Waits until ready().
   [[nodiscard]] BlockRun<MutableBlock<G1>> take() && {
     static_cast<void>(ready_.wait());

@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "kvbm/base/result.hpp"
+#include "kvbm/device/stream_owner.hpp"
 #include "kvbm/manager/block_manager.hpp"
+#include "kvbm/tiering/offloading.hpp"
 #include "kvbm/tiering/onboarding.hpp"
+#include "kvbm/tiering/settlement_token.hpp"
 #include "kvbm/tiering/tiered_allocation.hpp"
 #include "kvbm/tiering/tiered_match.hpp"
 #include "kvbm/tiering/tiering_options.hpp"
@@ -54,14 +57,27 @@ class TieredCache {
   /// BlockManager::register_blocks of G1. With WriteBehind they are also queued to be offloaded.
   [[nodiscard]] BlockRun<ImmutableBlock<G1>> register_blocks(BlockRun<CompleteBlock<G1>> blocks) const;
 
-  /// Queues blocks to be offloaded, the last one first; by then they must be in G1, and not in G2, or are skipped.
-  /// Precondition: inclusive mode.
-  void offload(std::span<const SequenceHash> hashes) const;
+  /// Queues blocks to be offloaded, the last one first; by then they must be in G1, and not in G2 or on their way
+  /// there, or are skipped. What was enqueued before `after`, if there is one, comes before their copies: the forward
+  /// pass that fills the pages. If that cannot be waited for, these blocks fail, and no others. Precondition: inclusive
+  /// mode.
+  Offloading offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after = nullptr) const;
 
   /// Registers what has arrived, and begins to offload what is queued. Never waits for a copy.
   void advance() const;
   /// Waits until nothing is under way or queued.
   void settle() const;
+
+  /// Stands for all that has been submitted so far: loads that onboardings have begun, pages of victims, blocks queued
+  /// to be offloaded; and for what they lead to. Loads that an Onboarding has not begun are its own affair.
+  [[nodiscard]] SettlementToken token() const;
+  /// The token with that number, for those who kept no more of it.
+  [[nodiscard]] SettlementToken token_at(std::uint64_t number) const;
+  /// Goes on as far as possible without waiting, and says whether all that the token stands for has settled: arrived,
+  /// failed, skipped or cancelled. Errors  SettlementError.
+  [[nodiscard]] Result<bool, SettlementError> settled(const SettlementToken& token) const;
+  /// Waits until it has. What comes later is waited for only as far as it comes first. Errors  SettlementError.
+  Result<void, SettlementError> settle(const SettlementToken& token) const;
 
   [[nodiscard]] TieringCounts counts() const;
   /// Failures that no Onboarded told of, oldest first, at most kFailuresKept.
@@ -74,6 +90,7 @@ class TieredCache {
 
  private:
   explicit TieredCache(std::shared_ptr<TieringState> state) noexcept;
+  [[nodiscard]] std::optional<SettlementError> wrong_with(const SettlementToken& token) const;
 
   std::shared_ptr<TieringState> state_;  // null: moved from
 };

@@ -30,8 +30,9 @@ struct TieringCounts {
   std::uint64_t bytes_onboarded = 0;
   std::uint64_t bytes_offloaded = 0;
   std::uint64_t lost_blocks = 0;          ///< victims that were to go to G2 and did not: failures, or no room
-  std::uint64_t skipped_blocks = 0;       ///< to be written behind, but evicted before, or in G2 already
+  std::uint64_t skipped_blocks = 0;       ///< to be written behind, but evicted before, or in G2 or on its way there
   std::uint64_t forgotten_blocks = 0;     ///< to be written behind, but the queue was full
+  std::uint64_t cancelled_blocks = 0;     ///< given up by whoever asked for them, before they were enqueued
   std::uint64_t failures = 0;             ///< reported to a caller or through take_failures()
   std::uint64_t unreported_failures = 0;  ///< of these, fell out of the list since nobody took it
 };

@@ -20,12 +20,16 @@ void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, Staging
   load->victim_blocks_.erase(load->victim_blocks_.begin(), load->victim_blocks_.begin() + lost);
   load->victim_hashes_.erase(load->victim_hashes_.begin(), load->victim_hashes_.begin() + lost);
   load->pages_ = std::make_shared<StagingPages>(std::move(pages));
+  load->hold(state.ticket());
   state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
+  state.mark(load->victim_hashes_);
+  load->marked_ = true;
   load->stage_victims(state);
-  load->submit(state);
-  // release: hands the copies over to whoever settles
-  load->begun_.store(true, std::memory_order_release);
+  if (!load->given_up()) load->submit(state);
+  // Hands the copies over to whoever settles. In one order with given_up_: this sees that, or leave() sees this.
+  load->begun_.store(true);
   load->begun_.notify_all();
+  if (load->given_up()) static_cast<void>(load->cancel_copy());
   state.add(load);
 }
 
@@ -34,12 +38,44 @@ void Load::begin_nothing() noexcept {
   begun_.notify_all();
 }
 
+void Load::drop(TieringState& state) {
+  const std::shared_ptr<Held> held = std::move(held_);
+  progress_.store(BlockProgress::Cancelled);
+  state.count({.cancelled_blocks = hashes_.size()});
+  begin_nothing();
+  { const BlockRun<ImmutableBlock<G2>> gone = std::move(held->sources); }
+  auto targets = state.room_in_g2(static_cast<std::uint32_t>(victims()));
+  const std::size_t room = targets ? targets->size() : 0;
+  state.count({.lost_blocks = victims() - room});
+  if (!targets) return;
+  Put::Source source{state.options().g1_layout, std::span<const BlockId>(victim_blocks_).last(room),
+                     Keepalive(std::shared_ptr<Held>(held))};
+  static_cast<void>(Put::pass_on(state, std::move(source), std::move(*targets), std::span(victim_hashes_).last(room)));
+}
+
+void Load::leave(TieringState& state) {
+  if (state.give_up(*this) && begun_.load() && cancel_copy() && arrived()) settle(state);
+}
+
+/// If it is too late for that, others may wait for it again.
+bool Load::cancel_copy() {
+  const bool cancelled = loaded_ && loaded_->cancel();
+  if (loaded_ && !cancelled) given_up_.store(false);
+  return cancelled;
+}
+
+BlockProgress Load::progress() const noexcept { return begun() ? progress_.load() : BlockProgress::Queued; }
+
 void Load::stage_victims(TieringState& state) {
   if (victim_blocks_.empty()) return;
   using Owners = std::pair<std::shared_ptr<Held>, std::shared_ptr<StagingPages>>;
-  TieringCopy copy{
-      Operation::Stage, state.options().g1_layout,       state.staging()->layout(), victim_blocks_, pages_->ids(),
-      victim_hashes_,   Keepalive(Owners{held_, pages_})};
+  TieringCopy copy{.operation = Operation::Stage,
+                   .source = state.options().g1_layout,
+                   .target = state.staging()->layout(),
+                   .source_blocks = victim_blocks_,
+                   .target_blocks = pages_->ids(),
+                   .hashes = victim_hashes_,
+                   .keepalive = Keepalive(Owners{held_, pages_})};
   stage_failure_ = copy.failure();
   TieringState::Copied copied = state.copy(std::move(copy));
   if (copied) {
@@ -47,24 +83,24 @@ void Load::stage_victims(TieringState& state) {
     state.chain(*staged_, stage_failure_);
   } else {
     state.count({.lost_blocks = victim_blocks_.size()});
-    state.report(std::move(copied.error()));
+    state.report(std::move(copied.error().failure));
   }
 }
 
 void Load::submit(TieringState& state) {
-  TieringCopy copy{Operation::Onboard,
-                   state.options().g2_layout,
-                   state.options().g1_layout,
-                   held_->sources.ids(),
-                   held_->targets.ids(),
-                   hashes_,
-                   Keepalive(std::shared_ptr<Held>(held_))};
+  TieringCopy copy{.operation = Operation::Onboard,
+                   .source = state.options().g2_layout,
+                   .target = state.options().g1_layout,
+                   .source_blocks = held_->sources.ids(),
+                   .target_blocks = held_->targets.ids(),
+                   .hashes = hashes_,
+                   .keepalive = Keepalive(std::shared_ptr<Held>(held_))};
   load_failure_ = copy.failure();
   TieringState::Copied copied = state.copy(std::move(copy), staged_.has_value());
   if (copied) {
     loaded_ = std::move(*copied);
   } else {
-    failure_ = std::move(copied.error());
+    failure_ = std::move(copied.error().failure);
   }
 }
 
@@ -74,14 +110,19 @@ bool Load::arrived() const noexcept {
 
 void Load::finish(TieringState& state) {
   wait_until_begun();
-  if (loaded_) failure_ = TieringState::failed(*loaded_, load_failure_);
+  const bool cancelled = loaded_ ? TieringState::cancelled(*loaded_) : !failure_;
+  if (loaded_ && !cancelled) failure_ = TieringState::failed(*loaded_, load_failure_);
+  PendingMarks pending(state,
+                       marked_ ? std::span<const SequenceHash>(victim_hashes_) : std::span<const SequenceHash>());
   std::optional<TieringFailure> not_staged;
   if (staged_) {
     not_staged = TieringState::failed(*staged_, stage_failure_);
     static_cast<void>(staged_->take_keepalive());  // or its pages would be in use as long as anybody remembers the copy
   }
   if (held_ != nullptr) {
-    if (!failure_ && loaded_) enter_g1(state);
+    if (cancelled) state.count({.cancelled_blocks = hashes_.size()});
+    if (!cancelled && !failure_) enter_g1(state);
+    progress_.store(cancelled ? BlockProgress::Cancelled : failure_ ? BlockProgress::Failed : BlockProgress::Completed);
     const Held gone = std::move(*held_);  // what did not enter G1 goes home, and the sources
   }
   state.unclaim(claimed_, *this);
@@ -89,7 +130,7 @@ void Load::finish(TieringState& state) {
     state.count({.lost_blocks = victim_blocks_.size()});
     state.report(std::move(*not_staged));
   } else if (staged_) {
-    pass_victims_on(state);
+    pass_victims_on(state, pending);
   }
   report_second(state);
 }
@@ -104,14 +145,19 @@ void Load::enter_g1(TieringState& state) {
 }
 
 /// The blocks that were loaded have left G2, or have not if the load failed. The youngest victims find room first.
-void Load::pass_victims_on(TieringState& state) {
+void Load::pass_victims_on(TieringState& state, PendingMarks& pending) {
   auto targets = state.room_in_g2(static_cast<std::uint32_t>(victim_hashes_.size()));
   const std::size_t room = targets ? targets->size() : 0;
   state.count({.lost_blocks = victim_hashes_.size() - room});
   if (!targets) return;
   const std::span<const BlockId> blocks = pages_->ids().last(room);
-  Put::Source source{state.staging()->layout(), blocks, Keepalive(std::shared_ptr<StagingPages>(std::move(pages_)))};
-  static_cast<void>(Put::begin(state, std::move(source), std::move(*targets), std::span(victim_hashes_).last(room)));
+  Put::Source source{.layout = state.staging()->layout(),
+                     .blocks = blocks,
+                     .keepalive = Keepalive(std::shared_ptr<StagingPages>(std::move(pages_))),
+                     .ticket = share_ticket(),
+                     .marked = true};
+  pending.hand_over(room);
+  static_cast<void>(Put::pass_on(state, std::move(source), std::move(*targets), std::span(victim_hashes_).last(room)));
 }
 
 void Load::report_second(TieringState& state) {

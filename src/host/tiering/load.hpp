@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kvbm/tiering/tiering_progress.hpp"
 #include "src/host/tiering/tiering_state.hpp"
 
 namespace kvbm {
@@ -38,6 +39,13 @@ class Load final : public TieringJob {
 
   /// Submits the copies. `pages`: a page for each of the last victims, of as many as could be had.
   static void begin(const std::shared_ptr<Load>& load, TieringState& state, StagingPages pages);
+  /// It is not to be begun. Victims go on to G2 from where they are, as far as there is room; all else goes home.
+  void drop(TieringState& state);
+  /// One who waits for it does so no more. When nobody does, what is not enqueued is dropped.
+  void leave(TieringState& state);
+  [[nodiscard]] bool given_up() const noexcept { return given_up_.load(); }
+  /// Where its blocks are.
+  [[nodiscard]] BlockProgress progress() const noexcept;
   /// Nothing is to be loaded after all.
   void begin_nothing() noexcept;
   // acquire: sees the copies
@@ -56,6 +64,7 @@ class Load final : public TieringJob {
   void abandon(TieringState& state) { report_second(state); }
 
  private:
+  friend class TieringState;
   struct Held {
     BlockRun<MutableBlock<G1>> targets;
     BlockRun<ImmutableBlock<G2>> sources;
@@ -63,9 +72,10 @@ class Load final : public TieringJob {
 
   void stage_victims(TieringState& state);
   void submit(TieringState& state);
+  bool cancel_copy();
   void finish(TieringState& state) override;
   void enter_g1(TieringState& state);
-  void pass_victims_on(TieringState& state);
+  void pass_victims_on(TieringState& state, PendingMarks& pending);
   void report_second(TieringState& state);
 
   std::vector<SequenceHash> claimed_;
@@ -78,6 +88,10 @@ class Load final : public TieringJob {
   std::optional<Completion> loaded_;
   TieringFailure stage_failure_{};  // what to report, but for the reason
   TieringFailure load_failure_{};
+  bool marked_ = false;                // the victims are pending
+  std::uint32_t wanted_ = 1;           // by its maker, and by others for a place each; under the lock of the state
+  std::atomic<bool> given_up_{false};  // nobody is given it any more
+  std::atomic<BlockProgress> progress_{BlockProgress::UnderWay};  // once it is begun
   std::optional<G1Run> registered_;
   std::optional<TieringFailure> failure_;
   std::atomic<bool> begun_{false};

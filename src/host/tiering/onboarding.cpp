@@ -27,12 +27,12 @@ std::uint32_t Onboarding::valid_now() const noexcept {
 
 bool Onboarding::advance() {
   plan_->state->poll();
-  if (!plan_->begin_rest(false)) return false;
-  for (const Plan::Place& place : plan_->places) {
-    if (place.load != nullptr && !place.load->arrived()) return false;
-  }
-  return true;
+  return plan_->begin_rest(false) && plan_->arrived();
 }
+
+void Onboarding::cancel() { plan_->cancel(); }
+
+TieringProgress Onboarding::progress() const { return plan_->progress(); }
 
 void Onboarding::wait_on(StreamView stream) {
   static_cast<void>(plan_->begin_rest(true));
@@ -58,9 +58,10 @@ void Onboarding::wait_for_layer(std::uint32_t layer, StreamView stream) {
 }
 
 Onboarded Onboarding::finish() && {
-  const std::unique_ptr<Plan> plan = std::move(plan_);
-  plan->settle();
-  return plan->assemble();
+  plan_->settle();
+  Onboarded onboarded = plan_->assemble();
+  plan_->let_go();
+  return onboarded;
 }
 
 }  // namespace kvbm

@@ -35,15 +35,22 @@ class Claims {
 
 /// Loads that are under way go on; the cache registers what they bring. Blocks go last one first.
 Onboarding::Plan::~Plan() {
-  for (std::size_t i = 0; i < loads.size(); ++i) {
-    if (i < begun) {
-      loads[i]->abandon(*state);
+  std::vector<std::shared_ptr<Load>> all;
+  std::size_t under_way = 0;
+  {
+    MutexLock lock(mutex);
+    all.swap(loads);
+    under_way = begun;
+  }
+  for (std::size_t i = 0; state != nullptr && i < all.size(); ++i) {
+    if (i < under_way) {
+      all[i]->abandon(*state);
     } else {
-      state->count({.lost_blocks = loads[i]->victims()});
+      state->count({.lost_blocks = all[i]->victims()});
     }
   }
   while (!places.empty()) places.pop_back();
-  while (!loads.empty()) loads.pop_back();
+  while (!all.empty()) all.pop_back();
 }
 
 void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
@@ -58,9 +65,20 @@ void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
     wanted.sources.erase(wanted.sources.begin() + count, wanted.sources.end());
     wanted.places.resize(count);
   }
-  if (count == 0) return;
-  share_out(std::move(wanted), std::move(*allocation), first);
-  static_cast<void>(begin_next(true));
+  if (count != 0) {
+    std::vector<std::shared_ptr<Load>> ours = share_out(std::move(wanted), std::move(*allocation), first);
+    MutexLock lock(mutex);
+    loads = std::move(ours);
+  }
+  {
+    MutexLock lock(mutex);
+    known.completed = head.size();
+    for (const Place& place : places) {
+      if (place.here) ++known.completed;
+      if (place.load != nullptr && !place.ours) others.push_back(place.load);
+    }
+  }
+  if (count != 0) static_cast<void>(begin_next(true));
 }
 
 /// Sorts the places: what is in G1, what others are loading, and what is left for us.
@@ -96,15 +114,16 @@ Onboarding::Plan::Wanted Onboarding::Plan::look_around(std::vector<TieredMatch::
 }
 
 /// Makes loads of at most as many victims as there are staging pages.
-void Onboarding::Plan::share_out(Wanted wanted, BlockManager<G1>::Allocation allocation,
-                                 const std::shared_ptr<Load>& first) {
+std::vector<std::shared_ptr<Load>> Onboarding::Plan::share_out(Wanted wanted, BlockManager<G1>::Allocation allocation,
+                                                               const std::shared_ptr<Load>& first) {
+  std::vector<std::shared_ptr<Load>> made;
   const std::vector<std::uint32_t> keep = state->worth_keeping(allocation.evicted);
   const std::size_t count = wanted.places.size();
   const std::size_t unused = count - allocation.evicted.size();  // blocks without victims come first
   auto next_victim = keep.begin();
   BlockRun<MutableBlock<G1>> targets = std::move(allocation.blocks);
   for (std::size_t begin = 0; begin < count;) {
-    const std::shared_ptr<Load>& load = loads.emplace_back(begin == 0 ? first : std::make_shared<Load>());
+    const std::shared_ptr<Load>& load = made.emplace_back(begin == 0 ? first : std::make_shared<Load>());
     std::vector<SequenceHash> hashes, victim_hashes;
     std::vector<BlockId> victim_blocks;
     std::vector<ImmutableBlock<G2>> sources;
@@ -128,12 +147,31 @@ void Onboarding::Plan::share_out(Wanted wanted, BlockManager<G1>::Allocation all
     targets = std::move(rest);
     begin = i;
   }
-  for (std::size_t i = 1; i < loads.size(); ++i) state->unclaim(loads[i]->hashes(), *first);
+  for (std::size_t i = 1; i < made.size(); ++i) state->unclaim(made[i]->hashes(), *first);
+  return made;
+}
+
+std::shared_ptr<Load> Onboarding::Plan::next() const {
+  MutexLock lock(mutex);
+  return begun < loads.size() ? loads[begun] : nullptr;
+}
+
+std::shared_ptr<Load> Onboarding::Plan::before_next() const {
+  MutexLock lock(mutex);
+  return begun != 0 ? loads[begun - 1] : nullptr;
+}
+
+bool Onboarding::Plan::take(const std::shared_ptr<Load>& load) {
+  MutexLock lock(mutex);
+  if (begun == loads.size() || loads[begun] != load) return false;
+  ++begun;
+  return true;
 }
 
 bool Onboarding::Plan::begin_next(bool wait) {
-  const std::shared_ptr<Load>& next = loads[begun];
-  const auto victims = static_cast<std::uint32_t>(next->victims());
+  const std::shared_ptr<Load> load = next();
+  if (load == nullptr) return true;
+  const auto victims = static_cast<std::uint32_t>(load->victims());
   StagingPages pages = state->take_staging(victims);
   while (pages.ids().size() < victims) {
     pages = state->take_staging(0);  // what little there was goes back first
@@ -142,17 +180,29 @@ bool Onboarding::Plan::begin_next(bool wait) {
     pages = state->take_staging(victims);
     if (!settled) break;  // somebody is about to use the others: these victims are lost
   }
-  Load::begin(next, *state, std::move(pages));
-  ++begun;
+  if (take(load)) Load::begin(load, *state, std::move(pages));
   return true;
 }
 
 bool Onboarding::Plan::begin_rest(bool wait) {
-  while (begun < loads.size()) {
-    Load& before = *loads[begun - 1];
-    if (!wait && !before.arrived()) return false;
-    before.settle(*state);
+  while (next() != nullptr) {
+    const std::shared_ptr<Load> before = before_next();
+    if (!wait && !before->arrived()) return false;
+    before->settle(*state);
     if (!begin_next(wait)) return false;
+  }
+  return true;
+}
+
+bool Onboarding::Plan::is_awaited(const Place& place) const {
+  if (place.load == nullptr || place.ours) return place.load != nullptr;
+  MutexLock lock(mutex);
+  return !known.cancel_requested;
+}
+
+bool Onboarding::Plan::arrived() const noexcept {
+  for (const Place& place : places) {
+    if (is_awaited(place) && !place.load->arrived()) return false;
   }
   return true;
 }
@@ -160,8 +210,54 @@ bool Onboarding::Plan::begin_rest(bool wait) {
 void Onboarding::Plan::settle() {
   static_cast<void>(begin_rest(true));
   for (const Place& place : places) {
-    if (place.load != nullptr) place.load->settle(*state);
+    if (is_awaited(place)) place.load->settle(*state);
   }
+}
+
+void Onboarding::Plan::cancel() {
+  std::shared_ptr<TieringState> shared;
+  std::vector<std::shared_ptr<Load>> under_way, joined, rest;
+  {
+    MutexLock lock(mutex);
+    if (std::exchange(known.cancel_requested, true) || state == nullptr) return;
+    shared = state;
+    joined = others;
+    const auto first = loads.begin() + static_cast<std::ptrdiff_t>(begun);
+    under_way.assign(loads.begin(), first);
+    rest.assign(first, loads.end());
+    loads.erase(first, loads.end());
+    for (const std::shared_ptr<Load>& load : rest) known.cancelled += static_cast<std::uint32_t>(load->hashes().size());
+  }
+  for (const std::shared_ptr<Load>& load : under_way) load->leave(*shared);
+  for (const std::shared_ptr<Load>& load : joined) load->leave(*shared);
+  for (const std::shared_ptr<Load>& load : rest) load->drop(*shared);
+}
+
+void Onboarding::Plan::let_go() {
+  std::shared_ptr<TieringState> gone;
+  MutexLock lock(mutex);
+  gone.swap(state);
+}
+
+TieringProgress Onboarding::Plan::progress() const {
+  MutexLock lock(mutex);
+  TieringProgress progress = progress_of_others();
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    const auto blocks = static_cast<std::uint32_t>(loads[i]->hashes().size());
+    progress.of(i < begun ? loads[i]->progress() : BlockProgress::Queued) += blocks;
+  }
+  return progress;
+}
+
+/// With what needs no load. Those that are on their way are not waited for after cancel().
+TieringProgress Onboarding::Plan::progress_of_others() const {
+  TieringProgress progress = known;
+  for (const std::shared_ptr<Load>& load : others) {
+    const BlockProgress its = load->progress();
+    const bool finished = its != BlockProgress::Queued && its != BlockProgress::UnderWay;
+    ++progress.of(known.cancel_requested && !finished ? BlockProgress::Cancelled : its);
+  }
+  return progress;
 }
 
 std::optional<ImmutableBlock<G1>> Onboarding::Plan::block_at(Place& place) const {
@@ -186,17 +282,26 @@ Onboarded Onboarding::Plan::assemble() {
   }
   Onboarded onboarded{std::move(head)};
   onboarded.prefix.append(G1Run::of(std::move(tail)));
-  for (const std::shared_ptr<Load>& load : loads) {
+  std::vector<std::shared_ptr<Load>> ours, joined;
+  {
+    MutexLock lock(mutex);
+    ours = loads;
+    known = progress_of_others();
+    joined.swap(others);  // what they hold is not to stay held
+    onboarded.cancelled = known.cancel_requested;
+  }
+  for (const std::shared_ptr<Load>& load : ours) {
     load->registered().reset();
-    if (!load->failure()) continue;
+    std::optional<TieringFailure> failure = std::exchange(load->failure(), std::nullopt);
+    if (!failure) continue;
     if (onboarded.failure) {
-      state->report(std::move(*load->failure()));
+      state->report(std::move(*failure));
     } else {
-      onboarded.failure = std::move(*load->failure());
+      onboarded.failure = std::move(*failure);
       state->count({.failures = 1});
     }
   }
-  loads.clear();
+  while (!places.empty()) places.pop_back();
   return onboarded;
 }
 

@@ -33,14 +33,27 @@ struct Onboarding::Plan {
   /// Begins the loads behind the first, one when the one before it has been settled. With `wait`, all of them; else
   /// returns whether all are begun.
   bool begin_rest(bool wait);
+  /// Whether settle() would not wait. Precondition: all are begun.
+  [[nodiscard]] bool arrived() const noexcept;
   void settle();
   [[nodiscard]] Onboarded assemble();
+  /// Nothing but its progress is asked for from now on.
+  void let_go() KVBM_EXCLUDES(mutex);
 
-  std::shared_ptr<TieringState> state;
+  // ---- any thread ----
+  void cancel() KVBM_EXCLUDES(mutex);
+  [[nodiscard]] TieringProgress progress() const KVBM_EXCLUDES(mutex);
+
+  std::shared_ptr<TieringState> state;  // null when it is finished
   G1Run head;
   std::vector<Place> places;
-  std::vector<std::shared_ptr<Load>> loads;  // ours, in order of the prefix
-  std::size_t begun = 0;
+
+  // Once it is made, what cancel() and progress() share with the owner.
+  mutable Mutex mutex;
+  TieringProgress known KVBM_GUARDED_BY(mutex);                      // what needs no load, and what others' came to
+  std::vector<std::shared_ptr<Load>> others KVBM_GUARDED_BY(mutex);  // once for each block
+  std::vector<std::shared_ptr<Load>> loads KVBM_GUARDED_BY(mutex);   // ours, in order of the prefix
+  std::size_t begun KVBM_GUARDED_BY(mutex) = 0;                      // of them; cancel() takes the rest out
 
  private:
   struct Wanted {
@@ -49,8 +62,16 @@ struct Onboarding::Plan {
   };
 
   [[nodiscard]] Wanted look_around(std::vector<TieredMatch::Place> tail, const std::shared_ptr<Load>& first);
-  void share_out(Wanted wanted, BlockManager<G1>::Allocation allocation, const std::shared_ptr<Load>& first);
+  [[nodiscard]] std::vector<std::shared_ptr<Load>> share_out(Wanted wanted, BlockManager<G1>::Allocation allocation,
+                                                             const std::shared_ptr<Load>& first);
+  [[nodiscard]] std::shared_ptr<Load> next() const KVBM_EXCLUDES(mutex);
+  [[nodiscard]] std::shared_ptr<Load> before_next() const KVBM_EXCLUDES(mutex);
+  /// `load` is about to be begun, unless it was taken out.
+  [[nodiscard]] bool take(const std::shared_ptr<Load>& load) KVBM_EXCLUDES(mutex);
   [[nodiscard]] bool begin_next(bool wait);
+  [[nodiscard]] TieringProgress progress_of_others() const KVBM_REQUIRES(mutex);
+  /// Whether what brings the block is still of interest.
+  [[nodiscard]] bool is_awaited(const Place& place) const KVBM_EXCLUDES(mutex);
   [[nodiscard]] std::optional<ImmutableBlock<G1>> block_at(Place& place) const;
 };
 

@@ -1,57 +1,136 @@
 #include "src/host/tiering/put.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
 namespace kvbm {
+namespace {
 
-std::shared_ptr<Put> Put::begin(TieringState& state, Source source, BlockRun<MutableBlock<G2>> targets,
-                                std::span<const SequenceHash> hashes) {
-  const auto held = std::make_shared<Held>(Held{std::move(targets), std::move(source.keepalive)});
-  TieringCopy copy{TieringFailure::Operation::Offload,
-                   source.layout,
-                   state.options().g2_layout,
-                   source.blocks,
-                   held->targets.ids(),
-                   hashes,
-                   Keepalive(std::shared_ptr<Held>(held))};
-  const TieringFailure failure = copy.failure();
-  TieringState::Copied copied = state.copy(std::move(copy));
-  if (!copied) {
-    if (!source.write_behind) state.count({.lost_blocks = hashes.size()});
-    state.report(std::move(copied.error()));
-    return nullptr;
+using Works = std::vector<std::shared_ptr<OffloadWork>>;
+using Events = std::vector<std::shared_ptr<const Event>>;
+
+template <class Pointer>
+std::vector<Pointer> distinct(std::vector<Pointer> all) {
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+Works works_of(std::span<const OffloadDuty> duties) {
+  Works works;
+  for (const OffloadDuty& duty : duties) {
+    if (works.empty() || works.back() != duty.shared_work()) works.push_back(duty.shared_work());
   }
-  std::shared_ptr<Put> put(new Put(held, std::move(*copied), hashes, failure, source.write_behind));
+  return distinct(std::move(works));
+}
+
+Events events_of(std::span<const OffloadDuty> duties) {
+  Events events;
+  for (const OffloadDuty& duty : duties) {
+    const auto& after = duty.work().after();
+    if (after != nullptr && (events.empty() || events.back() != after)) events.push_back(after);
+  }
+  return distinct(std::move(events));
+}
+
+}  // namespace
+
+std::size_t Put::Source::events() const { return events_of(duties).size(); }
+
+Put::Put(std::shared_ptr<Held> held, Completion copied, std::span<const SequenceHash> hashes, TieringFailure failure,
+         std::vector<OffloadDuty> duties)
+    : held_(std::move(held)),
+      copied_(std::move(copied)),
+      hashes_(hashes.begin(), hashes.end()),
+      failure_(std::move(failure)),
+      asked_(works_of(duties)),
+      duties_(std::move(duties)) {}
+
+Put::Begun Put::begin(TieringState& state, Source& source, BlockRun<MutableBlock<G2>> targets,
+                      std::span<const SequenceHash> hashes) {
+  const auto held = std::make_shared<Held>(Held{std::move(targets), std::move(source.keepalive)});
+  const Events events = events_of(source.duties);
+  std::vector<EventView> after;
+  for (const auto& event : events) after.push_back(event->view());
+  TieringCopy copy{.operation = TieringFailure::Operation::Offload,
+                   .source = source.layout,
+                   .target = state.options().g2_layout,
+                   .source_blocks = source.blocks,
+                   .target_blocks = held->targets.ids(),
+                   .hashes = hashes,
+                   .after_events = after,
+                   .keepalive = Keepalive(std::shared_ptr<Held>(held))};
+  const TieringFailure failure = copy.failure();
+  if (!source.marked) state.mark(hashes);
+  PendingMarks marks(state, hashes);
+  TieringState::Copied copied = state.copy(std::move(copy));
+  if (!copied) return fail(std::move(copied.error()));
+  Ticket ticket = source.ticket.empty() && source.duties.empty() ? state.ticket() : std::move(source.ticket);
+  std::shared_ptr<Put> put(new Put(held, std::move(*copied), hashes, failure, std::move(source.duties)));
+  put->hold(std::move(ticket));
   state.add(put);
+  marks.hand_over(hashes.size());
   return put;
 }
 
+std::shared_ptr<Put> Put::pass_on(TieringState& state, Source source, BlockRun<MutableBlock<G2>> targets,
+                                  std::span<const SequenceHash> hashes) {
+  Begun put = begin(state, source, std::move(targets), hashes);
+  if (put) return std::move(*put);
+  state.count({.lost_blocks = hashes.size()});
+  state.report(std::move(put.error().failure));
+  return nullptr;
+}
+
+bool Put::drop_if_unwanted() {
+  if (asked_.empty()) return false;
+  const auto given_up = [](const auto& work) { return work->given_up(); };
+  return std::all_of(asked_.begin(), asked_.end(), given_up) && copied_.cancel();
+}
+
 void Put::finish(TieringState& state) {
+  const bool write_behind = !duties_.empty();
+  const bool cancelled = TieringState::cancelled(copied_);
   const std::optional<TieringFailure> failure = TieringState::failed(copied_, failure_);
+  PendingMarks marks(state, hashes_);
   BlockRun<MutableBlock<G2>> targets = std::move(held_->targets);  // the device is through with the pages
   held_->sources = Keepalive();
-  if (write_behind_) state.write_behind().ended();
-  if (failure) {
-    if (!write_behind_) state.count({.lost_blocks = hashes_.size()});
+  if (write_behind) state.write_behind().ended();
+  if (!failure) {
+    state.arrived({PagesArrived::Tier::G2, targets.ids(), hashes_});
+    enter_g2(state, std::move(targets), marks);
+  } else if (cancelled) {
+    state.count({.cancelled_blocks = hashes_.size()});
+  } else {
+    if (!write_behind) state.count({.lost_blocks = hashes_.size()});
     state.report(*failure);
-    return;
   }
-  state.arrived({PagesArrived::Tier::G2, targets.ids(), hashes_});
-  enter_g2(state, std::move(targets));
+  finish_duties(!failure ? BlockProgress::Completed : cancelled ? BlockProgress::Cancelled : BlockProgress::Failed);
+}
+
+void Put::finish_duties(BlockProgress how) noexcept {
+  for (OffloadDuty& duty : duties_) duty.finish(how);
+  duties_.clear();
 }
 
 /// One block after another becomes idle, so that the last one is the youngest.
-void Put::enter_g2(TieringState& state, BlockRun<MutableBlock<G2>> targets) const {
+void Put::enter_g2(TieringState& state, BlockRun<MutableBlock<G2>> targets, PendingMarks& marks) {
   const std::vector<Registration> kept = state.keep_registrations(hashes_);
   const std::uint32_t tokens = state.g2().tokens_per_block();
   std::vector<MutableBlock<G2>> blocks = std::move(targets).into_blocks();
   std::uint64_t entered = 0;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     MutableBlock<G2> block = std::move(blocks[i]);
-    if (state.exclusive() && state.is_in<G1>(hashes_[i])) continue;  // computed anew meanwhile
-    static_cast<void>(state.g2().register_block(std::move(std::move(block).stage(hashes_[i], tokens)).value()));
-    ++entered;
+    // In exclusive mode one that was computed anew meanwhile stays out. If it was evicted again, nobody has passed it
+    // on as long as it was pending.
+    const bool anew = state.exclusive() && state.is_in<G1>(hashes_[i]);
+    if (anew) marks.release_first();
+    if (!anew || !state.is_in<G1>(hashes_[i])) {
+      static_cast<void>(state.g2().register_block(std::move(std::move(block).stage(hashes_[i], tokens)).value()));
+      ++entered;
+    }
+    if (!anew) marks.release_first();
   }
   state.count({.offloaded_blocks = entered});
 }

@@ -1,6 +1,7 @@
 #include "kvbm/tiering/tiered_cache.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "kvbm/base/assert.hpp"
@@ -46,7 +47,7 @@ Completion pass_on(TieringState& state, const std::shared_ptr<BlockRun<MutableBl
     const std::size_t count = targets->size();
     Put::Source source{state.options().g1_layout, blocks.first(count),
                        Keepalive(std::shared_ptr<BlockRun<MutableBlock<G1>>>(held))};
-    last = Put::begin(state, std::move(source), std::move(*targets), hashes.first(count));
+    last = Put::pass_on(state, std::move(source), std::move(*targets), hashes.first(count));
     blocks = blocks.subspan(count);
     hashes = hashes.subspan(count);
   }
@@ -126,13 +127,16 @@ BlockRun<ImmutableBlock<G1>> TieredCache::register_blocks(BlockRun<CompleteBlock
   for (std::uint32_t i = 0; i < blocks.size(); ++i) hashes.push_back(blocks.hash(i));
   BlockRun<ImmutableBlock<G1>> registered = g1().register_blocks(std::move(blocks));
   if (state_->exclusive()) state_->drop_from_g2(hashes);
-  if (state_->options().offload == OffloadPolicy::WriteBehind) offload(hashes);
+  if (state_->options().offload == OffloadPolicy::WriteBehind) static_cast<void>(offload(hashes));
   return registered;
 }
 
-void TieredCache::offload(std::span<const SequenceHash> hashes) const {
+Offloading TieredCache::offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after) const {
   KVBM_ASSERT(!state_->exclusive(), "in exclusive mode a block is offloaded when it is evicted");
-  state_->count({.forgotten_blocks = state_->write_behind().queue(hashes)});
+  auto work = std::make_shared<OffloadWork>(std::vector<SequenceHash>(hashes.begin(), hashes.end()), std::move(after),
+                                            state_->ticket());
+  state_->count({.forgotten_blocks = state_->write_behind().queue(work)});
+  return Offloading(state_, std::move(work));
 }
 
 void TieredCache::advance() const {
@@ -141,10 +145,37 @@ void TieredCache::advance() const {
 }
 
 void TieredCache::settle() const {
-  do {
-    while (state_->settle_front()) {
-    }
-  } while (state_->write_behind().begin(*state_));
+  for (std::uint64_t end = state_->tickets().given();; end = state_->tickets().given()) {
+    state_->drive([&] { return state_->tickets().settled(end); });
+    if (state_->tickets().given() == end) return;
+  }
+}
+
+SettlementToken TieredCache::token() const { return token_at(state_->tickets().given()); }
+
+SettlementToken TieredCache::token_at(std::uint64_t number) const { return SettlementToken(state_, number); }
+
+std::optional<SettlementError> TieredCache::wrong_with(const SettlementToken& token) const {
+  using Code = SettlementError::Code;
+  const std::shared_ptr<const TieringState> of = token.of_.lock();
+  if (of == nullptr) return SettlementError{Code::Stale, "the cache of this settlement token is gone"};
+  if (of != state_) return SettlementError{Code::Foreign, "the settlement token is of another cache"};
+  const std::uint64_t given = state_->tickets().given();
+  if (token.number() <= given) return std::nullopt;
+  return SettlementError{Code::Overflow, "settlement token " + std::to_string(token.number()) +
+                                             ", but the cache has given " + std::to_string(given) + " at most"};
+}
+
+Result<bool, SettlementError> TieredCache::settled(const SettlementToken& token) const {
+  if (auto wrong = wrong_with(token)) return fail(std::move(*wrong));
+  advance();
+  return state_->tickets().settled(token.number());
+}
+
+Result<void, SettlementError> TieredCache::settle(const SettlementToken& token) const {
+  if (auto wrong = wrong_with(token)) return fail(std::move(*wrong));
+  state_->drive([&] { return state_->tickets().settled(token.number()); });
+  return {};
 }
 
 TieringCounts TieredCache::counts() const { return state_->counts(); }

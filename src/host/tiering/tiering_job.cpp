@@ -5,16 +5,17 @@ namespace kvbm {
 /// Lets the others go on, whichever way finish() ends.
 class TieringJob::Settled {
  public:
-  explicit Settled(std::atomic<std::uint32_t>& phase) noexcept : phase_(phase) {}
+  explicit Settled(TieringJob& job) noexcept : job_(job) {}
   Settled(const Settled&) = delete;
   Settled& operator=(const Settled&) = delete;
   ~Settled() {
-    phase_.store(kSettled, std::memory_order_release);  // release: hands over what finish() wrote
-    phase_.notify_all();
+    const Ticket ticket = std::move(job_.ticket_);
+    job_.phase_.store(kSettled, std::memory_order_release);  // release: hands over what finish() wrote
+    job_.phase_.notify_all();
   }
 
  private:
-  std::atomic<std::uint32_t>& phase_;
+  TieringJob& job_;
 };
 
 void TieringJob::settle(TieringState& state) {
@@ -26,7 +27,7 @@ void TieringJob::settle(TieringState& state) {
     }
     return;
   }
-  const Settled settled(phase_);
+  const Settled settled(*this);
   finish(state);
 }
 

@@ -44,7 +44,7 @@ TieringState::TieringState(BlockManager<G1> g1, BlockManager<G2> g2, TieringOpti
       options_(std::move(options)),
       staging_(std::move(staging)),
       chain_(options_.engine->device(), StreamPriority::High, "kvbm.tiering"),
-      write_behind_(options_.queue_max) {}
+      write_behind_(options_.queue_max, tickets_) {}
 
 TieringState::~TieringState() = default;
 
@@ -61,13 +61,15 @@ TieringState::Copied TieringState::copy(TieringCopy copy, bool after_chain) {
                           .target = copy.target,
                           .blocks = pairs,
                           .after_streams = after,
+                          .after_events = copy.after_events,
                           .priority = waited_for ? TransferPriority::OnDemand : TransferPriority::WriteBehind,
                           .layer_events = options_.layer_events && copy.operation == Operation::Onboard,
                           .mechanism = options_.mechanism,
                           .keepalive = std::move(copy.keepalive)};
   Result<Completion, TransferError> submitted = options_.engine->submit(std::move(request));
-  if (!submitted) return fail(with_reason(copy.failure(), submitted.error().text));
-  return std::move(*submitted);
+  if (submitted) return std::move(*submitted);
+  return fail(Refused{with_reason(copy.failure(), submitted.error().text),
+                      submitted.error().code == TransferError::Code::Precondition});
 }
 
 void TieringState::chain(const Completion& first, const TieringFailure& failure) {
@@ -81,6 +83,11 @@ void TieringState::chain(const Completion& first, const TieringFailure& failure)
   }
 }
 
+bool TieringState::cancelled(const Completion& copied) {
+  const std::optional<TransferError>& error = copied.wait().error;
+  return error && error->code == TransferError::Code::Cancelled;
+}
+
 std::optional<TieringFailure> TieringState::failed(const Completion& copied, const TieringFailure& failure) {
   const TransferOutcome& outcome = copied.wait();
   if (!outcome.error) return std::nullopt;
@@ -90,8 +97,11 @@ std::optional<TieringFailure> TieringState::failed(const Completion& copied, con
 void TieringState::add(std::shared_ptr<TieringJob> job) {
   Jobs one;
   one.push_back(std::move(job));
-  MutexLock lock(mutex_);
-  jobs_.splice(jobs_.end(), one);
+  {
+    MutexLock lock(mutex_);
+    jobs_.splice(jobs_.end(), one);
+  }
+  tickets_->changed();
 }
 
 void TieringState::poll() {
@@ -129,8 +139,23 @@ void TieringState::remove(const std::shared_ptr<TieringJob>& job) {
 }
 
 std::shared_ptr<Load> TieringState::claim(const SequenceHash& hash, const std::shared_ptr<Load>& mine) {
+  std::shared_ptr<Load> bringing = mine;
   MutexLock lock(mutex_);
-  return loads_.try_emplace(hash, mine).first->second;
+  std::shared_ptr<Load>& known = loads_.try_emplace(hash, mine).first->second;
+  if (known == mine) return bringing;
+  if (known->given_up()) {
+    std::swap(known, bringing);  // what is given up goes unlocked
+    return mine;
+  }
+  known->wanted_ += 1;
+  return bringing = known;
+}
+
+bool TieringState::give_up(Load& load) noexcept {
+  MutexLock lock(mutex_);
+  --load.wanted_;
+  if (load.wanted_ == 0) load.given_up_.store(true);
+  return load.wanted_ == 0;
 }
 
 void TieringState::unclaim(std::span<const SequenceHash> hashes, const Load& mine) noexcept {
@@ -146,9 +171,40 @@ std::vector<std::uint32_t> TieringState::worth_keeping(std::span<const SequenceH
   if (options_.offload != OffloadPolicy::OnEviction) return kept;
   kept.reserve(victims.size());
   for (std::uint32_t i = 0; i < victims.size(); ++i) {
-    if (!is_in<G2>(victims[i])) kept.push_back(i);
+    if (!is_in<G2>(victims[i]) && !pending(victims[i])) kept.push_back(i);
   }
   return kept;
+}
+
+void TieringState::give_up(OffloadWork& work) {
+  if (!work.give_up()) return;
+  count({.cancelled_blocks = write_behind_.sweep(work)});
+  std::vector<std::shared_ptr<TieringJob>> jobs;
+  {
+    MutexLock lock(mutex_);
+    jobs.assign(jobs_.begin(), jobs_.end());
+  }
+  for (const auto& job : jobs) {
+    if (job->drop_if_unwanted() && job->arrived()) job->settle(*this);
+  }
+}
+
+void TieringState::mark(std::span<const SequenceHash> hashes) {
+  MutexLock lock(mutex_);
+  for (const SequenceHash& hash : hashes) ++pending_[hash];
+}
+
+void TieringState::unmark(std::span<const SequenceHash> hashes) noexcept {
+  MutexLock lock(mutex_);
+  for (const SequenceHash& hash : hashes) {
+    const auto found = pending_.find(hash);
+    if (--found->second == 0) pending_.erase(found);
+  }
+}
+
+bool TieringState::pending(const SequenceHash& hash) const noexcept {
+  MutexLock lock(mutex_);
+  return pending_.contains(hash);
 }
 
 std::optional<BlockRun<MutableBlock<G2>>> TieringState::room_in_g2(std::uint32_t most) const {
@@ -200,6 +256,7 @@ void TieringState::count(const TieringCounts& more) noexcept {
   counts_.lost_blocks += more.lost_blocks;
   counts_.skipped_blocks += more.skipped_blocks;
   counts_.forgotten_blocks += more.forgotten_blocks;
+  counts_.cancelled_blocks += more.cancelled_blocks;
   counts_.failures += more.failures;
 }
 

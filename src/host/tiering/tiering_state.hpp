@@ -31,6 +31,7 @@ struct TieringCopy {
   std::span<const BlockId> source_blocks;
   std::span<const BlockId> target_blocks;
   std::span<const SequenceHash> hashes;
+  std::span<const EventView> after_events{};
   Keepalive keepalive{};
 
   /// A failure of this copy, but for the reason.
@@ -47,7 +48,12 @@ struct TieringCopy {
 class TieringState {
  public:
   using G1Run = BlockRun<ImmutableBlock<G1>>;
-  using Copied = Result<Completion, TieringFailure>;
+  /// A copy that was not submitted.
+  struct Refused {
+    TieringFailure failure;
+    bool precondition;  // it cannot wait for what it is to wait for
+  };
+  using Copied = Result<Completion, Refused>;
 
   TieringState(BlockManager<G1> g1, BlockManager<G2> g2, TieringOptions options, std::shared_ptr<StagingPool> staging);
   ~TieringState();
@@ -68,20 +74,30 @@ class TieringState {
   /// Copies submitted with after_chain from now on come after `first`, by stream order if the device allows it, else by
   /// waiting for it here.
   void chain(const Completion& first, const TieringFailure& failure);
+  /// Waits for a transfer, and says whether it was cancelled.
+  [[nodiscard]] static bool cancelled(const Completion& copied);
   /// Waits for a transfer. `failure` with the reason if it failed.
   [[nodiscard]] static std::optional<TieringFailure> failed(const Completion& copied, const TieringFailure& failure);
 
   // ---- jobs, in the order in which they were begun ----
   void add(std::shared_ptr<TieringJob> job);
+  [[nodiscard]] Ticket ticket() const { return Ticket::fresh(tickets_); }
+  [[nodiscard]] Tickets& tickets() const noexcept { return *tickets_; }
   /// Settles jobs from the front as long as they have arrived.
   void poll();
   /// Settles the job in front. Returns whether there was one.
   bool settle_front();
+  /// Does what is to be done, or waits for others who do, until done() is true.
+  template <class Done>
+  void drive(const Done& done);
 
   // ---- who loads what ----
-  /// The load that brings `hash`, which is now `mine` if nobody else does.
+  /// The load that brings `hash`, which is now `mine` if nobody else does. Who did not make it counts as one more who
+  /// wants it.
   [[nodiscard]] std::shared_ptr<Load> claim(const SequenceHash& hash, const std::shared_ptr<Load>& mine);
   void unclaim(std::span<const SequenceHash> hashes, const Load& mine) noexcept;
+  /// One fewer wants the load. If nobody does any more, nobody is given it from now on, and it returns true.
+  [[nodiscard]] bool give_up(Load& load) noexcept;
 
   // ---- towards G2 ----
   /// Whether the tier has a block with this hash. Nothing is pinned, and no order changes.
@@ -100,6 +116,12 @@ class TieringState {
   [[nodiscard]] std::vector<Registration> keep_registrations(std::span<const SequenceHash> hashes) const;
 
   [[nodiscard]] WriteBehind& write_behind() noexcept { return write_behind_; }
+  /// Drops what is queued of `work`, and of its copies what nobody else has a part in.
+  void give_up(OffloadWork& work);
+  /// Hashes on their way to G2, once for each who brings them there.
+  void mark(std::span<const SequenceHash> hashes);
+  void unmark(std::span<const SequenceHash> hashes) noexcept;
+  [[nodiscard]] bool pending(const SequenceHash& hash) const noexcept;
 
   // ---- reports ----
   void report(TieringFailure failure);
@@ -122,13 +144,45 @@ class TieringState {
   const TieringOptions options_;
   const std::shared_ptr<StagingPool> staging_;
   const Stream chain_;
+  const std::shared_ptr<Tickets> tickets_ = std::make_shared<Tickets>();
   WriteBehind write_behind_;
 
   mutable Mutex mutex_;
   Jobs jobs_ KVBM_GUARDED_BY(mutex_);
   std::unordered_map<SequenceHash, std::shared_ptr<Load>> loads_ KVBM_GUARDED_BY(mutex_);
+  std::unordered_map<SequenceHash, std::uint32_t> pending_ KVBM_GUARDED_BY(mutex_);
   std::deque<TieringFailure> failures_ KVBM_GUARDED_BY(mutex_);
   TieringCounts counts_ KVBM_GUARDED_BY(mutex_);
 };
+
+/// Takes marks of pending hashes back at its end.
+class PendingMarks {
+ public:
+  PendingMarks(TieringState& state, std::span<const SequenceHash> marked) noexcept : state_(state), left_(marked) {}
+  PendingMarks(const PendingMarks&) = delete;
+  PendingMarks& operator=(const PendingMarks&) = delete;
+  ~PendingMarks() { state_.unmark(left_); }
+
+  void release_first() noexcept {
+    state_.unmark(left_.first(1));
+    left_ = left_.subspan(1);
+  }
+  /// The last `count` are somebody else's from now on.
+  void hand_over(std::size_t count) noexcept { left_ = left_.first(left_.size() - count); }
+
+ private:
+  TieringState& state_;
+  std::span<const SequenceHash> left_;
+};
+
+template <class Done>
+void TieringState::drive(const Done& done) {
+  for (;;) {
+    const std::uint64_t seen = tickets_->changes();
+    if (done()) return;
+    if (settle_front() || write_behind_.begin(*this)) continue;
+    if (!done()) tickets_->wait_for_change(seen);  // the rest is in the hands of others
+  }
+}
 
 }  // namespace kvbm

@@ -1,7 +1,7 @@
 #include "src/host/tiering/write_behind.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <iterator>
 
 #include "src/host/tiering/put.hpp"
 
@@ -30,88 +30,193 @@ class WriteBehind::Turn {
   bool taken_;
 };
 
-std::uint32_t WriteBehind::queue(std::span<const SequenceHash> hashes) {
-  std::uint32_t forgotten = 0;
-  MutexLock lock(mutex_);
-  queue_.insert(queue_.end(), hashes.rbegin(), hashes.rend());
-  for (; queue_.size() > queue_max_; ++forgotten) queue_.pop_front();
-  return forgotten;
+/// Blocks that are copied together. They count as pending from the moment they are in it.
+struct WriteBehind::Batch {
+  explicit Batch(TieringState& tiers) : state(tiers) {}
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() { state.unmark(marked); }
+
+  [[nodiscard]] bool empty() const noexcept { return duties.empty(); }
+  void add(OffloadDuty duty, ImmutableBlock<G1> block) {
+    marked.push_back(duty.hash());
+    state.mark({&marked.back(), 1});
+    duties.push_back(std::move(duty));
+    blocks.push_back(std::move(block));
+  }
+
+  TieringState& state;
+  std::vector<OffloadDuty> duties;
+  std::vector<ImmutableBlock<G1>> blocks;
+  std::vector<SequenceHash> marked;
+};
+
+std::uint32_t WriteBehind::queue(const std::shared_ptr<OffloadWork>& work) {
+  std::vector<OffloadDuty> added;
+  added.reserve(work->size());
+  for (std::uint32_t i = work->size(); i-- > 0;) added.emplace_back(work, i);
+  std::vector<OffloadDuty> forgotten;
+  forgotten.reserve(work->size());  // there was room for those before it
+  {
+    MutexLock lock(mutex_);
+    queue_.insert(queue_.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
+    for (; queue_.size() > queue_max_; queue_.pop_front()) forgotten.push_back(std::move(queue_.front()));
+  }
+  tickets_->changed();
+  for (OffloadDuty& duty : forgotten) duty.finish(BlockProgress::Skipped);
+  return static_cast<std::uint32_t>(forgotten.size());
 }
 
 void WriteBehind::ended() noexcept {
-  MutexLock lock(mutex_);
-  under_way_ = false;
+  {
+    MutexLock lock(mutex_);
+    under_way_ = false;
+  }
+  tickets_->changed();
 }
 
-std::optional<SequenceHash> WriteBehind::pop() {
+std::uint32_t WriteBehind::sweep(const OffloadWork& work) {
+  std::vector<OffloadDuty> dropped;
+  dropped.reserve(work.size());
+  {
+    MutexLock lock(mutex_);
+    auto kept = queue_.begin();
+    for (auto at = queue_.begin(); at != queue_.end(); ++at) {
+      if (&at->work() == &work) {
+        dropped.push_back(std::move(*at));
+      } else if (kept++ != at) {
+        *std::prev(kept) = std::move(*at);
+      }
+    }
+    queue_.erase(kept, queue_.end());  // nobody's by now
+  }
+  for (OffloadDuty& duty : dropped) duty.finish(BlockProgress::Cancelled);
+  return static_cast<std::uint32_t>(dropped.size());
+}
+
+std::optional<OffloadDuty> WriteBehind::pop() {
   MutexLock lock(mutex_);
   if (queue_.empty()) return std::nullopt;
-  const SequenceHash hash = queue_.front();
+  OffloadDuty duty = std::move(queue_.front());
   queue_.pop_front();
-  return hash;
+  return duty;
 }
 
-void WriteBehind::put_back(std::span<const SequenceHash> hashes) {
-  MutexLock lock(mutex_);
-  queue_.insert(queue_.begin(), hashes.begin(), hashes.end());
+std::uint32_t WriteBehind::put_back(std::span<OffloadDuty> duties) {
+  std::vector<OffloadDuty> dropped;
+  dropped.reserve(duties.size());
+  {
+    MutexLock lock(mutex_);  // whoever gives work up sweeps after that
+    for (auto duty = duties.rbegin(); duty != duties.rend(); ++duty) {
+      if (duty->work().given_up()) {
+        dropped.push_back(std::move(*duty));
+      } else {
+        queue_.push_front(std::move(*duty));
+      }
+    }
+  }
+  for (OffloadDuty& duty : dropped) duty.finish(BlockProgress::Cancelled);
+  return static_cast<std::uint32_t>(dropped.size());
 }
 
 /// What comes next in the queue up to a block that is in G2 already: that one may be evicted from there by those before
-/// it, and is looked at again once they have arrived.
-WriteBehind::Batch WriteBehind::next_batch(TieringState& state) {
+/// it, and is looked at again once they have arrived. `alone`: only what waits for the same event.
+void WriteBehind::fill(Batch& batch, TieringState& state, bool alone) {
   const std::uint32_t most = std::min(state.options().offload_blocks_max, std::max(1u, state.g1().total_blocks() / 4));
-  Batch batch;
-  std::uint64_t skipped = 0;
-  while (batch.hashes.size() < most) {
-    const std::optional<SequenceHash> hash = pop();
-    if (!hash) break;
-    if (state.is_in<G2>(*hash)) {
-      if (!batch.hashes.empty()) {
-        put_back({&*hash, 1});
-        break;
-      }
-      ++skipped;
+  TieringCounts counts;
+  while (batch.duties.size() < most) {
+    std::optional<OffloadDuty> duty = pop();
+    if (!duty) break;
+    const SequenceHash hash = duty->hash();
+    const bool in_g2 = state.is_in<G2>(hash);
+    const bool other = alone && !batch.empty() && duty->work().after() != batch.duties.front().work().after();
+    if (!batch.empty() && (in_g2 || other)) {
+      counts.cancelled_blocks += put_back({&*duty, 1});
+      break;
+    }
+    if (duty->work().given_up()) {
+      duty->finish(BlockProgress::Cancelled);
+      ++counts.cancelled_blocks;
       continue;
     }
-    std::vector<ImmutableBlock<G1>> found = state.g1().scan_matches({&*hash, 1}, false).into_blocks();
+    std::vector<ImmutableBlock<G1>> found;
+    if (!in_g2 && !state.pending(hash)) found = state.g1().scan_matches({&hash, 1}, false).into_blocks();
     if (found.empty()) {
-      ++skipped;
+      duty->finish(BlockProgress::Skipped);
+      ++counts.skipped_blocks;
       continue;
     }
-    batch.hashes.push_back(*hash);
-    batch.blocks.push_back(std::move(found.front()));
+    batch.add(std::move(*duty), std::move(found.front()));
   }
-  state.count({.skipped_blocks = skipped});
-  return batch;
+  state.count(counts);
 }
 
 bool WriteBehind::begin(TieringState& state) {
-  for (;;) {
+  for (bool alone = false;;) {
     Turn turn(*this);
     if (!turn.taken()) return false;
-    Batch batch = next_batch(state);
-    if (batch.hashes.empty()) continue;
-    if (copy(state, std::move(batch))) {
+    Batch batch(state);
+    fill(batch, state, alone);
+    const Sent sent = copy(state, batch);
+    if (sent == Sent::UnderWay) {
       turn.hand_over();
       return true;
     }
+    alone = alone || sent == Sent::NotTogether;
   }
 }
 
-/// Copies as much of the batch as G2 has room for; the rest waits on.
-bool WriteBehind::copy(TieringState& state, Batch batch) {
-  auto targets = state.room_in_g2(static_cast<std::uint32_t>(batch.hashes.size()));
-  if (!targets) {
-    state.count({.skipped_blocks = batch.hashes.size()});
-    return false;
+/// Puts back what is more than `size`, and takes out what was given up.
+void WriteBehind::trim(Batch& batch, std::size_t size, TieringState& state) {
+  TieringCounts counts{.cancelled_blocks = put_back(std::span(batch.duties).subspan(size))};
+  batch.duties.erase(batch.duties.begin() + static_cast<std::ptrdiff_t>(size), batch.duties.end());
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!batch.duties[i].start()) {
+      batch.duties[i].finish(BlockProgress::Cancelled);
+      ++counts.cancelled_blocks;
+      continue;
+    }
+    std::swap(batch.duties[kept], batch.duties[i]);
+    std::swap(batch.blocks[kept++], batch.blocks[i]);
   }
-  const std::span<const SequenceHash> hashes = std::span(batch.hashes).first(targets->size());
-  put_back(std::span(batch.hashes).subspan(hashes.size()));
-  batch.blocks.erase(batch.blocks.begin() + targets->size(), batch.blocks.end());
+  batch.duties.erase(batch.duties.begin() + static_cast<std::ptrdiff_t>(kept), batch.duties.end());
+  batch.blocks.erase(batch.blocks.begin() + static_cast<std::ptrdiff_t>(kept), batch.blocks.end());
+  state.count(counts);
+}
+
+/// Copies as much of the batch as G2 has room for; the rest waits on.
+WriteBehind::Sent WriteBehind::copy(TieringState& state, Batch& batch) {
+  if (batch.empty()) return Sent::Nothing;
+  auto targets = state.room_in_g2(static_cast<std::uint32_t>(batch.duties.size()));
+  if (!targets) {
+    for (OffloadDuty& duty : batch.duties) duty.finish(BlockProgress::Skipped);
+    state.count({.skipped_blocks = batch.duties.size()});
+    return Sent::Nothing;
+  }
+  trim(batch, targets->size(), state);
+  if (batch.empty()) return Sent::Nothing;  // all of it was given up
+  static_cast<void>(targets->split_off(static_cast<std::uint32_t>(batch.duties.size())));
+  std::vector<SequenceHash> hashes;
+  hashes.reserve(batch.duties.size());
+  for (const OffloadDuty& duty : batch.duties) hashes.push_back(duty.hash());
   auto sources = BlockRun<ImmutableBlock<G1>>::of(std::move(batch.blocks));
   const std::vector<BlockId> ids(sources.ids().begin(), sources.ids().end());
-  return Put::begin(state, {state.options().g1_layout, ids, Keepalive(std::move(sources)), true}, std::move(*targets),
-                    hashes) != nullptr;
+  Put::Source source{.layout = state.options().g1_layout, .blocks = ids, .keepalive = Keepalive(std::move(sources))};
+  source.duties = std::move(batch.duties);
+  Put::Begun put = Put::begin(state, source, std::move(*targets), hashes);
+  if (put) {
+    static_cast<void>((*put)->drop_if_unwanted());  // whoever gave up before it was among the jobs has not seen it
+    return Sent::UnderWay;
+  }
+  if (put.error().precondition && source.events() > 1) {
+    for (const OffloadDuty& duty : source.duties) duty.requeue();
+    state.count({.cancelled_blocks = put_back(source.duties)});
+    return Sent::NotTogether;
+  }
+  for (OffloadDuty& duty : source.duties) duty.finish(BlockProgress::Failed);
+  state.report(std::move(put.error().failure));
+  return Sent::Nothing;
 }
 
 }  // namespace kvbm
