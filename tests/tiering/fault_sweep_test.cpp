@@ -1,5 +1,5 @@
 // The n-th copy, allocation, launch or event fails, for every n until none is left to fail: no page is lost, no guard
-// stuck, no byte wrong, and each failure is told once. KVBM_SWEEP=all takes every n and a longer replay.
+// stuck, no byte wrong, and each failure is told once. KVBM_SWEEP=all takes every n of several replays.
 
 #include <gtest/gtest.h>
 
@@ -39,6 +39,7 @@ struct FaultCase {
   DeviceFault::Effect effect;
   TierMode mode;
   std::uint64_t stride;
+  bool cancelling = false;  // every other request is given up
 };
 
 TieredWorld::Options options_for_fault(const FaultCase& tested) {
@@ -49,6 +50,7 @@ TieredWorld::Options options_for_fault(const FaultCase& tested) {
                                .g1_layout = LayoutKind::LayerSeparateBlockFirst};
   if (tested.mode == TierMode::Inclusive) options.offload = OffloadPolicy::WhenAsked;
   if (tested.kind == FaultKind::Copy) options.mechanism = Mechanism::Copies;  // pages this small go by kernel else
+  if (tested.cancelling) options.bytes_in_flight_max = 256;                   // a page, so that the engine has a queue
   return options;
 }
 
@@ -59,7 +61,7 @@ Swept run_with_fault(const FaultCase& tested, std::uint64_t n, const Prompts& pr
   Swept swept;
   try {
     TieredWorld world(options);
-    TieredClient client(world, tested.mode);
+    TieredClient client(world, tested.mode, tested.cancelling ? 2 : 0);
     for (const auto& request : prompts.requests) EXPECT_TRUE(client.serve(request));
     const std::vector<TieringFailure> failures = world.cache().take_failures();
     for (const TieringFailure& failure : failures) EXPECT_NE(failure.text.find(", block "), std::string::npos);
@@ -78,25 +80,27 @@ class FaultSweep : public testing::TestWithParam<FaultCase> {};
 
 TEST_P(FaultSweep, NothingIsLost) {
   const FaultCase& tested = GetParam();
-  const Prompts prompts = random_prompts(7, sweep_stride(2) == 1 ? 300 : 40, 6);
-  const std::uint64_t calls = run_with_fault(tested, UINT64_MAX, prompts).calls;
   std::uint64_t told = 0, faults = 0;
-  for (std::uint64_t n = 1; n <= calls; n += sweep_stride(tested.stride)) {
-    SCOPED_TRACE(std::string(tested.name) + ", n = " + std::to_string(n));
-    const Swept swept = run_with_fault(tested, n, prompts);
-    if (testing::Test::HasFailure()) return;
-    if (!swept.built) continue;
-    ++faults;
-    told += swept.failures;
-    if (tested.effect == DeviceFault::Effect::Refuse) {
-      EXPECT_LE(swept.failures, 1u);
-    }
-    if (tested.effect == DeviceFault::Effect::Late) {
-      EXPECT_EQ(swept.failures, 0u);
+  for (std::uint64_t replay = 0; replay < swept_replays(); ++replay) {
+    const Prompts prompts = random_prompts(7 + replay, kSweptRequests, 6);
+    const std::uint64_t calls = run_with_fault(tested, UINT64_MAX, prompts).calls;
+    for (std::uint64_t n = 1; n <= calls; n += sweep_stride(tested.stride)) {
+      SCOPED_TRACE(std::string(tested.name) + ", replay " + std::to_string(replay) + ", n = " + std::to_string(n));
+      const Swept swept = run_with_fault(tested, n, prompts);
+      if (testing::Test::HasFailure()) return;
+      if (!swept.built) continue;
+      ++faults;
+      told += swept.failures;
+      if (tested.effect == DeviceFault::Effect::Refuse) {
+        EXPECT_LE(swept.failures, 1u);
+      }
+      if (tested.effect == DeviceFault::Effect::Late) {
+        EXPECT_EQ(swept.failures, 0u);
+      }
     }
   }
   const bool moves_pages = tested.kind == FaultKind::Copy || tested.kind == FaultKind::Launch;
-  if (moves_pages && tested.effect != DeviceFault::Effect::Late) {
+  if (moves_pages && tested.effect != DeviceFault::Effect::Late && !tested.cancelling) {
     EXPECT_GT(faults, 0u);
     EXPECT_GE(told, faults);
   }
@@ -117,7 +121,11 @@ INSTANTIATE_TEST_SUITE_P(
                     FaultCase{"LaunchBreaksInclusive", FaultKind::Launch, kBreak, TierMode::Inclusive, 11},
                     FaultCase{"EventRefusedExclusive", FaultKind::Event, kRefuse, TierMode::Exclusive, 13},
                     FaultCase{"EventRefusedInclusive", FaultKind::Event, kRefuse, TierMode::Inclusive, 13},
-                    FaultCase{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29}),
+                    FaultCase{"EventBreaksExclusive", FaultKind::Event, kBreak, TierMode::Exclusive, 29},
+                    FaultCase{"CopyRefusedCancelling", FaultKind::Copy, kRefuse, TierMode::Exclusive, 17, true},
+                    FaultCase{"CopyLateCancelling", FaultKind::Copy, kLate, TierMode::Inclusive, 17, true},
+                    FaultCase{"EventRefusedCancelling", FaultKind::Event, kRefuse, TierMode::Exclusive, 37, true},
+                    FaultCase{"EventBreaksCancelling", FaultKind::Event, kBreak, TierMode::Inclusive, 37, true}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace

@@ -15,7 +15,9 @@ bool TieredClient::serve(std::span<const SequenceHash> request, InHand& hand, co
   hand.orphans = world_.g1().scan_matches(part.subspan(hand.match->size()), false);
   if (stop()) return false;
   hand.onboarding = world_.cache().onboard(*std::exchange(hand.match, std::nullopt));
+  const bool gives_up = cancel_each_ != 0 && ++served_ % cancel_each_ == 0;
   if (stop()) return false;
+  if (gives_up) hand.onboarding->cancel();
   static_cast<void>(hand.onboarding->advance());
   if (stop()) return false;
   hand.onboarded = std::move(*std::exchange(hand.onboarding, std::nullopt)).finish();
@@ -29,9 +31,10 @@ bool TieredClient::serve(std::span<const SequenceHash> request, InHand& hand, co
   if (!rest.empty() && !add(rest, hand, stop)) return false;
   hand.orphans.reset();  // held otherwise by now
   if (mode_ == TierMode::Inclusive) {
-    world_.cache().offload(rest);
+    hand.offloading = world_.cache().offload(rest);
     if (stop()) return false;
     world_.cache().advance();
+    if (gives_up) hand.offloading->cancel();
     if (stop()) return false;
   }
   world_.cache().settle();

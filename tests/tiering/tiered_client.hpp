@@ -22,6 +22,7 @@ struct InHand {
   std::optional<BlockRun<MutableBlock<G1>>> blocks{};
   std::optional<BlockRun<CompleteBlock<G1>>> complete{};
   std::optional<BlockRun<ImmutableBlock<G1>>> added{};
+  std::optional<Offloading> offloading{};
 };
 
 /// Serves requests one after another by the rules of eviction.md 6, and can stop between any two steps of one.
@@ -30,7 +31,9 @@ class TieredClient {
   /// Asked before each step; true ends the request where it is.
   using Stop = std::function<bool()>;
 
-  TieredClient(TieredWorld& world, TierMode mode) : world_(world), mode_(mode) {}
+  /// With `cancel_each`, every so-many-th request gives up its onboarding once that has begun, and its offloading.
+  TieredClient(TieredWorld& world, TierMode mode, std::uint64_t cancel_each = 0)
+      : world_(world), mode_(mode), cancel_each_(cancel_each) {}
 
   /// Returns whether the request was served to its end. What is in hand then is dropped by the caller.
   bool serve(std::span<const SequenceHash> request, InHand& hand, const Stop& stop);
@@ -52,6 +55,8 @@ class TieredClient {
 
   TieredWorld& world_;
   const TierMode mode_;
+  const std::uint64_t cancel_each_;
+  std::uint64_t served_ = 0;
   std::uint64_t g1_hits_ = 0;
   std::uint64_t g2_hits_ = 0;
   std::uint64_t failures_ = 0;
