@@ -77,6 +77,23 @@ TEST(Onboarding, TakesAsMuchOfThePrefixAsG1HasRoomFor) {
   EXPECT_EQ(world.matched(hashes), "1222");
 }
 
+TEST(Onboarding, WhatItHadNoRoomForIsLoadedByTheNext) {
+  TieredWorld world({.gated = true});
+  const auto hashes = chain(1, 2);
+  world.put_in_g2(hashes);
+  Onboarding first = [&] {
+    const auto others = world.g1().allocate(3);
+    return world.cache().onboard(world.cache().match(hashes));
+  }();
+  EXPECT_EQ(first.size(), 1u);
+
+  Onboarding second = world.cache().onboard(world.cache().match(hashes));
+  world.open_gate();
+
+  EXPECT_EQ(std::move(second).finish().prefix.size(), 2u);
+  EXPECT_EQ(std::move(first).finish().prefix.size(), 1u);
+}
+
 TEST(Onboarding, AFailedLoadLeavesTheValidPrefixAndNothingRegistered) {
   TieredWorld world;
   const auto hashes = chain(1, 4);

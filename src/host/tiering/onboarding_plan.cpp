@@ -61,17 +61,15 @@ void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
   std::optional<BlockManager<G1>::Allocation> allocation = allocate_most(state->g1(), most);
   const std::uint32_t count = allocation ? allocation->blocks.size() : 0;
   if (count < most) {  // no room in G1: the prefix ends earlier
-    places.erase(places.begin() + static_cast<std::ptrdiff_t>(wanted.places[count]), places.end());
+    end_before(wanted.places[count], *first);
     wanted.sources.erase(wanted.sources.begin() + count, wanted.sources.end());
     wanted.places.resize(count);
   }
-  if (count != 0) {
-    std::vector<std::shared_ptr<Load>> ours = share_out(std::move(wanted), std::move(*allocation), first);
-    MutexLock lock(mutex);
-    loads = std::move(ours);
-  }
+  std::vector<std::shared_ptr<Load>> ours;
+  if (count != 0) ours = share_out(std::move(wanted), std::move(*allocation), first);
   {
     MutexLock lock(mutex);
+    loads = std::move(ours);
     known.completed = head.size();
     for (const Place& place : places) {
       if (place.here) ++known.completed;
@@ -79,6 +77,15 @@ void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
     }
   }
   if (count != 0) static_cast<void>(begin_next(true));
+}
+
+/// Gives up the places from `end` on: others may load what `first` was to bring, and what others bring is left to them.
+void Onboarding::Plan::end_before(std::size_t end, const Load& first) {
+  for (; places.size() != end; places.pop_back()) {
+    const Place& place = places.back();
+    if (place.load != nullptr) place.load->leave(*state);
+    if (place.load == nullptr && !place.here) state->unclaim({&place.hash, 1}, first);
+  }
 }
 
 /// Sorts the places: what is in G1, what others are loading, and what is left for us.

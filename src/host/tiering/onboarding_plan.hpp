@@ -62,6 +62,7 @@ struct Onboarding::Plan {
   };
 
   [[nodiscard]] Wanted look_around(std::vector<TieredMatch::Place> tail, const std::shared_ptr<Load>& first);
+  void end_before(std::size_t end, const Load& first);
   [[nodiscard]] std::vector<std::shared_ptr<Load>> share_out(Wanted wanted, BlockManager<G1>::Allocation allocation,
                                                              const std::shared_ptr<Load>& first);
   [[nodiscard]] std::shared_ptr<Load> next() const KVBM_EXCLUDES(mutex);
