@@ -209,6 +209,7 @@ TEST(CancelOnboarding, ThatCameTooLateLeavesTheLoadToTheNextRequest) {
   world.open_gate();
 
   EXPECT_EQ(std::move(next).finish().prefix.size(), 2u);
+  world.cache().settle();
   EXPECT_EQ(world.cache().counts().onboarded_blocks, 2u);
   EXPECT_EQ(world.arrived(), 2u);  // loaded once
 }
