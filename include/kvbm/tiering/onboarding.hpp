@@ -23,8 +23,8 @@ struct Onboarded {
 /// Made by   TieredCache::onboard.
 /// Becomes   the prefix through finish(); dropped, loads under way go on and are registered by the cache, those not
 ///           begun are not.
-/// Threads   one at a time; may be handed from thread to thread. cancel() and progress() from any, as long as it
-/// stands. Lifetime  may outlive the cache.
+/// Threads   one at a time; may be handed from thread to thread; cancel() and progress() from any while it stands.
+/// Lifetime  may outlive the cache.
 class [[nodiscard]] Onboarding {
  public:
   Onboarding(Onboarding&&) noexcept;
