@@ -40,6 +40,18 @@ TEST(EmulatedMemory, IsLimited) {
   EXPECT_NO_THROW(device->release(device->allocate(400)));
 }
 
+TEST(EmulatedMemory, ThatTheHostDoesNotHaveIsRefusedAndNotCounted) {
+  const auto device = EmulatedDevice::create({.memory_bytes = UINT64_MAX});
+  constexpr std::size_t kMoreThanAddresses = std::size_t{1} << 62;
+
+  EXPECT_THROW(static_cast<void>(device->allocate(kMoreThanAddresses)), DeviceError);
+  EXPECT_THROW(static_cast<void>(device->allocate_pinned(SIZE_MAX, false)), DeviceError);
+
+  EXPECT_EQ(device->device_bytes(), 0u);
+  EXPECT_EQ(device->pinned_bytes(), 0u);
+  device->release(device->allocate(16));
+}
+
 TEST(EmulatedMemory, IsCounted) {
   const auto device = EmulatedDevice::create();
   std::byte host[100];

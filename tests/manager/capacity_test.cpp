@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -198,6 +199,21 @@ TEST_P(Capacity, IsWholeAfterAMixedLife) {  // case 118
 
 INSTANTIATE_TEST_SUITE_P(Backends, Capacity, testing::ValuesIn(test::eviction_cases()), test::eviction_name);
 INSTANTIATE_TEST_SUITE_P(Backends, CapacityOfLevels, testing::ValuesIn(test::eviction_cases()), test::eviction_name);
+
+TEST(BlockManager, InThePlaceOfAnotherLeavesThatOnesBlocksToTheirHolders) {
+  const BlockRegistry registry;
+  auto manager = test::manager<G1>({.blocks = 4, .tokens_per_block = 4, .registry = registry});
+  std::optional<ImmutableBlock<G1>> block = test::registered(manager, test::hash(1));
+
+  manager = test::manager<G1>({.blocks = 7, .tokens_per_block = 4, .registry = registry});
+
+  EXPECT_EQ(manager.total_blocks(), 7u);
+  EXPECT_FALSE(manager.match_block(test::hash(1)));
+  EXPECT_EQ(block->hash(), test::hash(1));
+  EXPECT_TRUE(registry.is_registered(test::hash(1)));
+  block.reset();
+  EXPECT_FALSE(registry.is_registered(test::hash(1)));
+}
 
 }  // namespace
 }  // namespace kvbm

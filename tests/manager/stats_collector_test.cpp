@@ -6,6 +6,9 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+
+#include "tests/support/thread_faults.hpp"
 
 namespace kvbm {
 namespace {
@@ -213,6 +216,24 @@ TEST(StatsCollector, BackgroundSamplesAgainAfterEachInterval) {
   stats.stop();
 
   EXPECT_GE(stats.window(10).size(), 3u);
+}
+
+TEST(StatsCollector, WithoutAThreadIsAsBeforeAndMayStartLater) {
+  const auto source = std::make_shared<GateSource>(1);
+  StatsCollector stats(source, {.sample_interval = std::chrono::hours(1)});
+  stats.set_enabled(true);
+  {
+    const test::ThreadFault fault(0);
+    EXPECT_THROW(stats.start(), std::system_error);
+  }
+  stats.stop();
+  EXPECT_FALSE(stats.latest());
+
+  stats.start();
+  source->asked.wait();
+  stats.stop();
+
+  EXPECT_EQ(stats.window(10).size(), 1u);
 }
 
 TEST(StatsCollector, StartsAgainAfterAStopAndStopsWhenDestroyed) {

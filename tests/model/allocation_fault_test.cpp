@@ -12,10 +12,10 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/registry/frequency_sketch.hpp"
 #include "kvbm/tokens/token_sequence.hpp"
-#include "tests/model/zeroed_memory_faults.hpp"
 #include "tests/support/allocation_faults.hpp"
 #include "tests/support/every_backend.hpp"
 #include "tests/support/managers.hpp"
+#include "tests/support/zeroed_memory_faults.hpp"
 
 // Memory runs out at the n-th allocation of a course that uses every operation, for every n: by operator new, or by
 // calloc, where slots, tables, rings and indexes come from.

@@ -63,6 +63,7 @@ class StatsCollector {
 
   /// Samples from a thread of its own: now, then once per interval, until stop(). Does nothing if it runs already.
   /// Threads  start, stop and destruction: one at a time.
+  /// Errors   std::system_error if the system has no thread, with the collector as it was.
   void start();
   /// Returns when the thread has ended; a wait between samples is cut short.
   void stop();

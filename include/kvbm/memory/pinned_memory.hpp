@@ -55,8 +55,8 @@ struct PinnedMemoryReport {
 /// go
 ///           of a piece, the mapping is left in place for good.
 /// Errors    std::invalid_argument for zero bytes or blocks that no registration can hold; std::system_error if the
-///           system has no memory or, with Required, no huge pages; DeviceError if the device refuses. Nothing is left
-///           behind. What concerns NUMA nodes fails in silence: the report shows what came out.
+///           system has no memory, no thread or, with Required, no huge pages; DeviceError if the device refuses.
+///           Nothing is left behind. What concerns NUMA nodes fails in silence: the report shows what came out.
 /// Cost      seconds per 100 GiB; not for hot paths.
 [[nodiscard]] Memory allocate_pinned(std::shared_ptr<Device> device, std::size_t bytes,
                                      const PinnedMemoryOptions& options = {}, PinnedMemoryReport* report = nullptr);

@@ -1,9 +1,9 @@
-#include "tests/model/zeroed_memory_faults.hpp"
+#include "tests/support/zeroed_memory_faults.hpp"
 
 #include "tests/support/allocation_faults.hpp"
 
-// The tables of a store, its ring, the room for ids, sketches and the indexes of a registry are zeroed memory from
-// calloc. The linker sends those calls here (--wrap=calloc), so that they fail like all others.
+// The tables of a store, its ring, the room for ids, sketches, the indexes of a registry, tables of prefixes and arenas
+// are zeroed memory from calloc. The linker sends those calls here (--wrap=calloc), so that they fail like all others.
 
 namespace {
 std::size_t refused = 0;
