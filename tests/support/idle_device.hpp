@@ -14,6 +14,9 @@ namespace kvbm::test {
 /// Threads  any.
 class IdleDevice final : public Device {
  public:
+  /// `emulated`: whether it admits that it is no GPU.
+  explicit IdleDevice(bool emulated = true) { capabilities_.emulated = emulated; }
+
   [[nodiscard]] const DeviceCapabilities& capabilities() const noexcept override { return capabilities_; }
 
   [[nodiscard]] void* allocate(std::size_t bytes) override { return memory(bytes); }
@@ -51,7 +54,6 @@ class IdleDevice final : public Device {
   DeviceCapabilities capabilities_{.name = "idle",
                                    .multiprocessors = 1,
                                    .memory_bytes = std::uint64_t{1} << 40,
-                                   .emulated = true,
                                    .batched_copy = true,
                                    .bulk_copy = true,
                                    .host_register = true};

@@ -223,6 +223,32 @@ TEST(Completion, AllWaitsForTheLast) {
   EXPECT_TRUE(all.done());
 }
 
+TEST(Completion, AllOrdersAStreamBehindTheLast) {
+  EngineWorld world;
+  const HeldStream held(world.device);
+  const StreamView after[]{held.view()};
+  const std::vector<BlockPair> others{{0, 0}, {1, 2}};
+  const Completion parts[]{
+      world.engine->submit(world.save(others, {.layer_events = true})).value(),
+      world.engine->submit(world.save(kTwoBlocks, {.after_streams = after, .layer_events = true})).value()};
+  const Completion all = Completion::all(parts);
+  const Stream whole(world.device, StreamPriority::Normal, "test"), layer(world.device, StreamPriority::Normal, "test");
+  const Event behind_whole(world.device), behind_layer(world.device);
+
+  all.wait_on(whole.view());
+  world.device->record(behind_whole.view(), whole.view());
+  all.wait_for_layer(1, layer.view());
+  world.device->record(behind_layer.view(), layer.view());
+  parts[0].wait();
+
+  EXPECT_FALSE(world.device->done(behind_whole.view()));
+  EXPECT_FALSE(world.device->done(behind_layer.view()));
+  held.open();
+  world.device->synchronize(behind_whole.view());
+  world.device->synchronize(behind_layer.view());
+  EXPECT_FALSE(all.wait().error);
+}
+
 TEST(Completion, AllJoinsTheTextsOfAllThatFailed) {
   EngineWorld world;
   const std::vector<BlockPair> first{{0, 0}}, second{{1, 2}}, third{{2, 3}};

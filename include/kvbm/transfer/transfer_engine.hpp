@@ -35,7 +35,8 @@ class TransferCore;
 /// Lifetime its end waits for all transfers. It does not end on a thread of its own, so not in a callback.
 class TransferEngine {
  public:
-  /// Errors  DeviceError; std::bad_alloc; std::invalid_argument naming the option.
+  /// Errors  DeviceError; std::bad_alloc; std::system_error if there is no thread; std::invalid_argument naming the
+  ///         option.
   explicit TransferEngine(std::shared_ptr<Device> device, TransferEngineOptions options = {});
   TransferEngine(TransferEngine&&) = delete;
   ~TransferEngine();

@@ -75,13 +75,14 @@ std::optional<double> time_once(TransferCore& core, Clock& clock, const Sides& s
   const auto begin = std::chrono::steady_clock::now();
   auto submitted = core.submit(std::move(request), true);
   if (!submitted) return std::nullopt;
-  TransferState& state = **submitted;
-  clock.stop_behind(state);
+  const struct Reference {
+    TransferState& state;
+    ~Reference() { state.drop_reference(); }
+  } transfer{**submitted};
+  clock.stop_behind(transfer.state);
   const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - begin;
-  state.wait();
-  const bool failed = state.outcome.error.has_value();
-  state.drop_reference();
-  if (failed) return std::nullopt;
+  transfer.state.wait();
+  if (transfer.state.outcome.error) return std::nullopt;
   return std::max(taken.count(), 1e-3);
 }
 

@@ -1,6 +1,7 @@
 #include "transfer/link.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/nvtx.hpp"
@@ -51,12 +52,19 @@ Link::Link(TransferCore& core, const std::shared_ptr<Device>& device, Options op
   for (const TransferPriority priority : {TransferPriority::WriteBehind, TransferPriority::OnDemand}) {
     lanes_[static_cast<std::size_t>(priority)] = std::make_unique<Lane>(device, priority);
   }
-  for (const TransferPriority priority : kOnDemandFirst) {
-    lane(priority).thread = std::thread([this, priority] { run(priority); });
+  try {
+    for (const TransferPriority priority : kOnDemandFirst) {
+      lane(priority).thread = std::thread([this, priority] { run(priority); });
+    }
+  } catch (...) {
+    end_threads();  // the first one, if there is none for the second
+    throw;
   }
 }
 
-Link::~Link() {
+Link::~Link() { end_threads(); }
+
+void Link::end_threads() noexcept {
   {
     const MutexLock lock(mutex_);
     ending_ = true;
@@ -227,7 +235,7 @@ std::optional<TransferError> Link::enqueue(Slice& slice) {
     enqueuer_.record(slice, stream);
     slice.recorded = true;
     return std::nullopt;
-  } catch (const DeviceError& error) {
+  } catch (const std::exception& error) {  // of the device, or of memory for a call
     return transfer_failed(slice, text_of(error).c_str());
   }
 }

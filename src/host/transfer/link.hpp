@@ -92,6 +92,7 @@ class Link {
   void enqueue_next(Slice& slice) KVBM_REQUIRES(mutex_);
 
   void run(TransferPriority priority);
+  void end_threads() noexcept KVBM_EXCLUDES(mutex_);
   /// The next slice under way on the lane; null if there is none, but something to enqueue, or the end has come.
   [[nodiscard]] Slice* arrived(TransferPriority priority) KVBM_REQUIRES(mutex_);
   /// Whether the slice's transfer has ended with it.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "transfer/transfer_state.hpp"
 
@@ -33,6 +34,27 @@ struct PooledState final : TransferState {
   void recycle() noexcept override;
 
   TransferSlot* slot_ KVBM_GUARDED_BY(mutex_) = nullptr;
+};
+
+/// States that nobody refers to, last in, first out. The links lie in the states. It owns them.
+class FreeStates {
+ public:
+  FreeStates() = default;
+  FreeStates(FreeStates&&) = delete;
+  ~FreeStates() {
+    while (const PooledState* const state = pop()) delete state;
+  }
+
+  void push(PooledState& state) noexcept { state.next_free = std::exchange(first_, &state); }
+  /// Null if there is none.
+  [[nodiscard]] PooledState* pop() noexcept {
+    PooledState* const state = first_;
+    if (state != nullptr) first_ = state->next_free;
+    return state;
+  }
+
+ private:
+  PooledState* first_ = nullptr;
 };
 
 }  // namespace kvbm

@@ -112,16 +112,10 @@ TransferCore::TransferCore(std::shared_ptr<Device> device, const TransferEngineO
 
 void TransferCore::make_states(std::uint32_t count) {
   const MutexLock lock(mutex_);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    auto* const state = new PooledState();
-    state->next_free = std::exchange(free_states_, state);
-  }
+  for (std::uint32_t i = 0; i < count; ++i) free_states_.push(*new PooledState());
 }
 
-TransferCore::~TransferCore() {
-  const MutexLock lock(mutex_);
-  while (free_states_ != nullptr) delete std::exchange(free_states_, free_states_->next_free);
-}
+TransferCore::~TransferCore() = default;
 
 void TransferCore::shut_down() {
   slots_.close();
@@ -159,7 +153,7 @@ PooledState& TransferCore::lease_state() {
   PooledState* state = nullptr;
   {
     const MutexLock lock(mutex_);
-    if (free_states_ != nullptr) state = std::exchange(free_states_, free_states_->next_free);
+    state = free_states_.pop();
   }
   if (state == nullptr) state = new PooledState();
   state->lease(shared_from_this());
@@ -168,8 +162,7 @@ PooledState& TransferCore::lease_state() {
 
 void TransferCore::take_back(PooledState& state) noexcept {
   const MutexLock lock(mutex_);
-  state.next_free = free_states_;
-  free_states_ = &state;
+  free_states_.push(state);
 }
 
 Link& TransferCore::link(const TransferPlan& plan) noexcept {

@@ -77,7 +77,7 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   std::array<std::unique_ptr<HostLane>, 2> host_lanes_;
 
   Mutex mutex_;
-  PooledState* free_states_ KVBM_GUARDED_BY(mutex_) = nullptr;
+  FreeStates free_states_ KVBM_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<BlockMarks>> free_marks_ KVBM_GUARDED_BY(mutex_);
 };
 
