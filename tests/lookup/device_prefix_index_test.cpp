@@ -113,6 +113,26 @@ TEST(DevicePrefixIndex, SmallBatchesCopyNothing) {
   EXPECT_EQ(device->call_counts().launches, before.launches + 1);
 }
 
+TEST(DevicePrefixIndex, FingerprintsAnswerAsHashesDo) {
+  const auto manager = test::manager<G1>({.blocks = 16, .tokens_per_block = 4, .change_log = 64});
+  DevicePrefixIndex index(EmulatedDevice::create());
+  index.add_tier(manager);
+  const auto hashes = test::chain(1, 10);
+  const auto run = test::registered(manager, std::span(hashes).first(6));
+  index.update();
+  std::vector<std::uint64_t> fingerprints;
+  for (const SequenceHash& hash : hashes) fingerprints.push_back(index.host_index().fingerprint(hash));
+
+  PrefixAnswers by_hash, by_fingerprint;
+  const std::vector<std::uint32_t> offsets{0, 10};
+  index.look_up(offsets, hashes, by_hash);
+  index.look_up(offsets, fingerprints, by_fingerprint);
+
+  EXPECT_EQ(by_fingerprint.prefixes, by_hash.prefixes);
+  EXPECT_EQ(by_fingerprint.prefixes.front(), 6u);
+  EXPECT_TRUE(std::equal(by_hash.hints.begin(), by_hash.hints.begin() + 6, by_fingerprint.hints.begin()));
+}
+
 TEST(DevicePrefixIndex, WhatAFailedUpdateLostTheNextOneSends) {
   const auto device = EmulatedDevice::create();
   const auto manager = test::manager<G1>({.blocks = 16, .tokens_per_block = 4, .change_log = 64});

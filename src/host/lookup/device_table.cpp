@@ -35,6 +35,7 @@ void DeviceTable::wait_for_staging() { device_->synchronize(changed_.view()); }
 
 void DeviceTable::apply(const TableChanges& changes, std::span<const TableWord> whole) {
   const bool all = changes.replaced || stale_;
+  if (stale_) device_->synchronize(stream_.view());  // a call that failed may have left work without an event behind it
   stale_ = true;
   all ? replace(whole) : scatter(changes);
   stale_ = false;
@@ -60,7 +61,7 @@ ChangeRoom DeviceTable::staged(std::size_t words) const noexcept {
 }
 
 ChangeRoom DeviceTable::room(std::size_t words) noexcept {
-  if (words == 0 || words > kWordsAtOnce) return {};
+  if (words == 0 || words > kWordsAtOnce || stale_) return {};
   try {
     wait_for_staging();
   } catch (const DeviceError&) {  // apply() will say so

@@ -52,10 +52,17 @@ LookupLane::LookupLane(std::shared_ptr<Device> device, std::uint32_t blocks_max)
       device_memory_(allocate_device(device_, memory_.bytes())),
       hashes_(allocate_device(device_, std::size_t{blocks_max_} * sizeof(SequenceHash))),
       counter_(allocate_device(device_, sizeof(std::uint32_t))) {
-  device_->fill(counter_.address(), 0, sizeof(std::uint32_t), stream_.view());
-  // Hints behind a prefix are never written, but come back with the others.
-  device_->fill(device_memory_.address(), 0, device_memory_.bytes(), stream_.view());
-  device_->synchronize(stream_.view());
+  under_way_ = true;
+  try {
+    device_->fill(counter_.address(), 0, sizeof(std::uint32_t), stream_.view());
+    // Hints behind a prefix are never written, but come back with the others.
+    device_->fill(device_memory_.address(), 0, device_memory_.bytes(), stream_.view());
+    device_->synchronize(stream_.view());
+  } catch (...) {
+    abandon();  // before the memory goes
+    throw;
+  }
+  under_way_ = false;
 }
 
 LookupPiece LookupLane::piece_at(std::span<const std::uint32_t> offsets, LookupPiece from,

@@ -43,10 +43,15 @@ PinnedLookup::PinnedLookup(std::shared_ptr<Device> device, std::uint32_t request
       lanes_{Lane(device_), Lane(device_), Lane(device_)} {
   if (requests_max == 0 || blocks_max == 0) throw std::invalid_argument("a batch with room for no request or no block");
   offsets()[0] = 0;
-  device_->fill(counter_.address(), 0, sizeof(std::uint32_t), lanes_[0].stream.view());
-  // Hints behind a prefix are never written, but come back with the others.
-  device_->fill(device_memory_.address(), 0, device_memory_.bytes(), lanes_[0].stream.view());
-  device_->synchronize(lanes_[0].stream.view());
+  try {
+    device_->fill(counter_.address(), 0, sizeof(std::uint32_t), lanes_[0].stream.view());
+    // Hints behind a prefix are never written, but come back with the others.
+    device_->fill(device_memory_.address(), 0, device_memory_.bytes(), lanes_[0].stream.view());
+    device_->synchronize(lanes_[0].stream.view());
+  } catch (...) {
+    abandon();  // before the memory goes
+    throw;
+  }
 }
 
 PinnedLookup::~PinnedLookup() { abandon(); }
