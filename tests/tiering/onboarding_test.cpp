@@ -44,6 +44,23 @@ TEST(Onboarding, TellsWhatIsValidFromTheStart) {
   EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 4u);
 }
 
+TEST(Onboarding, OfAMatchThatTookAnothersPlaceIsThatOfTheNewOne) {
+  TieredWorld world;
+  const auto hashes = chain(1, 3), others = chain(2, 1);
+  static_cast<void>(world.compute(hashes));
+  static_cast<void>(world.compute(others));
+  TieredMatch match = world.cache().match(hashes);
+
+  match = world.cache().match(others);
+  EXPECT_EQ(match.size(), 1u);
+  EXPECT_EQ(world.g1().available_blocks(), world.g1().total_blocks() - 1);  // the old one holds nothing any more
+  Onboarding onboarding = world.cache().onboard(world.cache().match(hashes));
+  onboarding = world.cache().onboard(std::move(match));
+
+  EXPECT_EQ(std::move(onboarding).finish().prefix.size(), 1u);
+  EXPECT_EQ(world.g1().available_blocks(), world.g1().total_blocks());
+}
+
 /// An onboarding whose copy waits for the gate.
 Onboarding held_back(TieredWorld& world) {
   const auto hashes = chain(1, 2);
