@@ -20,6 +20,7 @@ void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, Staging
   load->victim_blocks_.erase(load->victim_blocks_.begin(), load->victim_blocks_.begin() + lost);
   load->victim_hashes_.erase(load->victim_hashes_.begin(), load->victim_hashes_.begin() + lost);
   load->pages_ = std::make_shared<StagingPages>(std::move(pages));
+  TieringState::Jobs job{load};
   load->hold(state.ticket());
   state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
   state.mark(load->victim_hashes_);
@@ -30,7 +31,7 @@ void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, Staging
   load->begun_.store(true);
   load->begun_.notify_all();
   if (load->given_up()) static_cast<void>(load->cancel_copy());
-  state.add(load);
+  state.add(std::move(job));
 }
 
 void Load::begin_nothing() noexcept {
@@ -108,24 +109,44 @@ bool Load::arrived() const noexcept {
   return begun() && (!staged_ || staged_->done()) && (!loaded_ || loaded_->done());
 }
 
+/// However it ends, the copies are done then, what did not enter G1 goes home, and the sources, and nobody waits for it
+/// any more.
+class Load::Leaving {
+ public:
+  Leaving(Load& load, TieringState& state) noexcept : load_(load), state_(state) {}
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+  ~Leaving() {
+    for (const std::optional<Completion>* const copy : {&load_.loaded_, &load_.staged_}) {
+      if (*copy) static_cast<void>((*copy)->wait());
+    }
+    if (load_.held_ != nullptr) {
+      if (load_.progress_.load() == BlockProgress::UnderWay) load_.progress_.store(BlockProgress::Failed);
+      const Held gone = std::move(*load_.held_);
+    }
+    state_.unclaim(load_.claimed_, load_);
+  }
+
+ private:
+  Load& load_;
+  TieringState& state_;
+};
+
 void Load::finish(TieringState& state) {
   wait_until_begun();
-  const bool cancelled = loaded_ ? TieringState::cancelled(*loaded_) : !failure_;
-  if (loaded_ && !cancelled) failure_ = TieringState::failed(*loaded_, load_failure_);
   PendingMarks pending(state,
                        marked_ ? std::span<const SequenceHash>(victim_hashes_) : std::span<const SequenceHash>());
   std::optional<TieringFailure> not_staged;
-  if (staged_) {
-    not_staged = TieringState::failed(*staged_, stage_failure_);
-    static_cast<void>(staged_->take_keepalive());  // or its pages would be in use as long as anybody remembers the copy
+  {
+    const Leaving leaving(*this, state);
+    const bool cancelled = loaded_ ? TieringState::cancelled(*loaded_) : !failure_;
+    if (loaded_ && !cancelled) failure_ = TieringState::failed(*loaded_, load_failure_);
+    if (staged_) {
+      not_staged = TieringState::failed(*staged_, stage_failure_);
+      static_cast<void>(staged_->take_keepalive());  // or its pages would be in use while anybody remembers the copy
+    }
+    if (held_ != nullptr) leave_or_enter(state, cancelled);
   }
-  if (held_ != nullptr) {
-    if (cancelled) state.count({.cancelled_blocks = hashes_.size()});
-    if (!cancelled && !failure_) enter_g1(state);
-    progress_.store(cancelled ? BlockProgress::Cancelled : failure_ ? BlockProgress::Failed : BlockProgress::Completed);
-    const Held gone = std::move(*held_);  // what did not enter G1 goes home, and the sources
-  }
-  state.unclaim(claimed_, *this);
   if (not_staged) {
     state.count({.lost_blocks = victim_blocks_.size()});
     state.report(std::move(*not_staged));
@@ -133,6 +154,12 @@ void Load::finish(TieringState& state) {
     pass_victims_on(state, pending);
   }
   report_second(state);
+}
+
+void Load::leave_or_enter(TieringState& state, bool cancelled) {
+  if (cancelled) state.count({.cancelled_blocks = hashes_.size()});
+  if (!cancelled && !failure_) enter_g1(state);
+  progress_.store(cancelled ? BlockProgress::Cancelled : failure_ ? BlockProgress::Failed : BlockProgress::Completed);
 }
 
 void Load::enter_g1(TieringState& state) {

@@ -16,8 +16,7 @@ namespace kvbm {
 ///
 /// Made by   TieredCache::onboard; begun there, or by the Onboarding when the load before it has given staging memory
 ///           back.
-/// Threads   what it is made of belongs to its maker until begin(), then to whoever settles it, then to its maker
-/// again.
+/// Threads   what it is made of belongs to its maker until begin(), then to whoever settles it, then to its maker.
 class Load final : public TieringJob {
  public:
   using G1Run = TieringState::G1Run;
@@ -70,10 +69,13 @@ class Load final : public TieringJob {
     BlockRun<ImmutableBlock<G2>> sources;
   };
 
+  class Leaving;
+
   void stage_victims(TieringState& state);
   void submit(TieringState& state);
   bool cancel_copy();
   void finish(TieringState& state) override;
+  void leave_or_enter(TieringState& state, bool cancelled);
   void enter_g1(TieringState& state);
   void pass_victims_on(TieringState& state, PendingMarks& pending);
   void report_second(TieringState& state);

@@ -38,17 +38,17 @@ Events events_of(std::span<const OffloadDuty> duties) {
 
 std::size_t Put::Source::events() const { return events_of(duties).size(); }
 
-Put::Put(std::shared_ptr<Held> held, Completion copied, std::span<const SequenceHash> hashes, TieringFailure failure,
-         std::vector<OffloadDuty> duties)
+Put::Put(std::shared_ptr<Held> held, std::span<const SequenceHash> hashes, TieringFailure failure,
+         std::span<const OffloadDuty> duties)
     : held_(std::move(held)),
-      copied_(std::move(copied)),
       hashes_(hashes.begin(), hashes.end()),
       failure_(std::move(failure)),
-      asked_(works_of(duties)),
-      duties_(std::move(duties)) {}
+      asked_(works_of(duties)) {}
 
 Put::Begun Put::begin(TieringState& state, Source& source, BlockRun<MutableBlock<G2>> targets,
                       std::span<const SequenceHash> hashes) {
+  if (!source.marked) state.mark(hashes);
+  PendingMarks marks(state, hashes);
   const auto held = std::make_shared<Held>(Held{std::move(targets), std::move(source.keepalive)});
   const Events events = events_of(source.duties);
   std::vector<EventView> after;
@@ -62,14 +62,15 @@ Put::Begun Put::begin(TieringState& state, Source& source, BlockRun<MutableBlock
                    .after_events = after,
                    .keepalive = Keepalive(std::shared_ptr<Held>(held))};
   const TieringFailure failure = copy.failure();
-  if (!source.marked) state.mark(hashes);
-  PendingMarks marks(state, hashes);
+  const std::shared_ptr<Put> put(new Put(held, hashes, failure, source.duties));
+  TieringState::Jobs job{put};
+  Ticket fresh = source.ticket.empty() && source.duties.empty() ? state.ticket() : Ticket();
   TieringState::Copied copied = state.copy(std::move(copy));
   if (!copied) return fail(std::move(copied.error()));
-  Ticket ticket = source.ticket.empty() && source.duties.empty() ? state.ticket() : std::move(source.ticket);
-  std::shared_ptr<Put> put(new Put(held, std::move(*copied), hashes, failure, std::move(source.duties)));
-  put->hold(std::move(ticket));
-  state.add(put);
+  put->copied_ = std::move(*copied);
+  put->duties_ = std::move(source.duties);
+  put->hold(fresh.empty() ? std::move(source.ticket) : std::move(fresh));
+  state.add(std::move(job));
   marks.hand_over(hashes.size());
   return put;
 }
@@ -89,21 +90,40 @@ bool Put::drop_if_unwanted() {
   return std::all_of(asked_.begin(), asked_.end(), given_up) && copied_.cancel();
 }
 
+/// The next batch may go on, and the sources go home, whichever way finish() ends.
+class Put::Leaving {
+ public:
+  Leaving(const Put& put, TieringState& state) noexcept : put_(put), state_(state) {}
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+  ~Leaving() {
+    static_cast<void>(put_.copied_.wait());
+    put_.held_->sources = Keepalive();
+    if (!put_.duties_.empty()) state_.write_behind().ended();
+  }
+
+ private:
+  const Put& put_;
+  TieringState& state_;
+};
+
 void Put::finish(TieringState& state) {
-  const bool write_behind = !duties_.empty();
-  const bool cancelled = TieringState::cancelled(copied_);
-  const std::optional<TieringFailure> failure = TieringState::failed(copied_, failure_);
   PendingMarks marks(state, hashes_);
+  bool cancelled = false;
+  std::optional<TieringFailure> failure;
+  {
+    const Leaving leaving(*this, state);
+    cancelled = TieringState::cancelled(copied_);
+    failure = TieringState::failed(copied_, failure_);
+  }
   BlockRun<MutableBlock<G2>> targets = std::move(held_->targets);  // the device is through with the pages
-  held_->sources = Keepalive();
-  if (write_behind) state.write_behind().ended();
   if (!failure) {
     state.arrived({PagesArrived::Tier::G2, targets.ids(), hashes_});
     enter_g2(state, std::move(targets), marks);
   } else if (cancelled) {
     state.count({.cancelled_blocks = hashes_.size()});
   } else {
-    if (!write_behind) state.count({.lost_blocks = hashes_.size()});
+    if (duties_.empty()) state.count({.lost_blocks = hashes_.size()});
     state.report(*failure);
   }
   finish_duties(!failure ? BlockProgress::Completed : cancelled ? BlockProgress::Cancelled : BlockProgress::Failed);

@@ -48,15 +48,18 @@ class Put final : public TieringJob {
     Keepalive sources;
   };
 
-  Put(std::shared_ptr<Held> held, Completion copied, std::span<const SequenceHash> hashes, TieringFailure failure,
-      std::vector<OffloadDuty> duties);
+  /// `duties`: those that it will have.
+  Put(std::shared_ptr<Held> held, std::span<const SequenceHash> hashes, TieringFailure failure,
+      std::span<const OffloadDuty> duties);
+
+  class Leaving;
 
   void finish(TieringState& state) override;
   void finish_duties(BlockProgress how) noexcept;
   void enter_g2(TieringState& state, BlockRun<MutableBlock<G2>> targets, PendingMarks& marks);
 
-  const std::shared_ptr<Held> held_;  // shared with the copy; its blocks are taken out when that is done
-  const Completion copied_;
+  const std::shared_ptr<Held> held_;         // shared with the copy; its blocks are taken out when that is done
+  Completion copied_ = Completion::ready();  // set before others know of it, as are the duties
   const std::vector<SequenceHash> hashes_;
   const TieringFailure failure_;                           // what to report if it fails, but for the reason
   const std::vector<std::shared_ptr<OffloadWork>> asked_;  // by these, if it is write-behind; each once

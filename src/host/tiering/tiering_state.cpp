@@ -94,9 +94,7 @@ std::optional<TieringFailure> TieringState::failed(const Completion& copied, con
   return with_reason(failure, outcome.error->text);
 }
 
-void TieringState::add(std::shared_ptr<TieringJob> job) {
-  Jobs one;
-  one.push_back(std::move(job));
+void TieringState::add(Jobs one) noexcept {
   {
     MutexLock lock(mutex_);
     jobs_.splice(jobs_.end(), one);

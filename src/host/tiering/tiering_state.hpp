@@ -80,7 +80,9 @@ class TieringState {
   [[nodiscard]] static std::optional<TieringFailure> failed(const Completion& copied, const TieringFailure& failure);
 
   // ---- jobs, in the order in which they were begun ----
-  void add(std::shared_ptr<TieringJob> job);
+  using Jobs = std::list<std::shared_ptr<TieringJob>>;
+  /// One job, whose place is made before its copies are: nothing can fail once they are under way.
+  void add(Jobs one) noexcept;
   [[nodiscard]] Ticket ticket() const { return Ticket::fresh(tickets_); }
   [[nodiscard]] Tickets& tickets() const noexcept { return *tickets_; }
   /// Settles jobs from the front as long as they have arrived.
@@ -135,8 +137,6 @@ class TieringState {
   [[nodiscard]] std::uint64_t page_bytes() const noexcept { return options_.g1_layout->config().block_bytes(); }
 
  private:
-  using Jobs = std::list<std::shared_ptr<TieringJob>>;
-
   void remove(const std::shared_ptr<TieringJob>& job);
 
   const BlockManager<G1> g1_;
