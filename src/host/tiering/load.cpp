@@ -15,23 +15,39 @@ void Load::set_parts(Parts parts) {
   victim_hashes_ = std::move(parts.victim_hashes);
 }
 
+/// Hands the copies over to whoever settles, as far as begin() has come. In one order with given_up_: begin() sees
+/// that, or leave() sees this.
+class Load::Beginning {
+ public:
+  explicit Beginning(Load& load) noexcept : load_(load) {}
+  Beginning(const Beginning&) = delete;
+  Beginning& operator=(const Beginning&) = delete;
+  ~Beginning() {
+    load_.begun_.store(true);
+    load_.begun_.notify_all();
+  }
+
+ private:
+  Load& load_;
+};
+
 void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, StagingPages pages) {
   const auto lost = static_cast<std::ptrdiff_t>(load->victims() - pages.ids().size());
   load->victim_blocks_.erase(load->victim_blocks_.begin(), load->victim_blocks_.begin() + lost);
   load->victim_hashes_.erase(load->victim_hashes_.begin(), load->victim_hashes_.begin() + lost);
   load->pages_ = std::make_shared<StagingPages>(std::move(pages));
-  TieringState::Jobs job{load};
   load->hold(state.ticket());
-  state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
+  TieringState::Jobs job{load};
   state.mark(load->victim_hashes_);
   load->marked_ = true;
-  load->stage_victims(state);
-  if (!load->given_up()) load->submit(state);
-  // Hands the copies over to whoever settles. In one order with given_up_: this sees that, or leave() sees this.
-  load->begun_.store(true);
-  load->begun_.notify_all();
+  state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
+  state.add(std::move(job));  // whatever is under way from now on is settled
+  {
+    const Beginning beginning(*load);
+    load->stage_victims(state);
+    if (!load->given_up()) load->submit(state);
+  }
   if (load->given_up()) static_cast<void>(load->cancel_copy());
-  state.add(std::move(job));
 }
 
 void Load::begin_nothing() noexcept {
@@ -139,7 +155,7 @@ void Load::finish(TieringState& state) {
   std::optional<TieringFailure> not_staged;
   {
     const Leaving leaving(*this, state);
-    const bool cancelled = loaded_ ? TieringState::cancelled(*loaded_) : !failure_;
+    const bool cancelled = loaded_ ? TieringState::cancelled(*loaded_) : !failure_ && given_up();
     if (loaded_ && !cancelled) failure_ = TieringState::failed(*loaded_, load_failure_);
     if (staged_) {
       not_staged = TieringState::failed(*staged_, stage_failure_);
@@ -158,8 +174,9 @@ void Load::finish(TieringState& state) {
 
 void Load::leave_or_enter(TieringState& state, bool cancelled) {
   if (cancelled) state.count({.cancelled_blocks = hashes_.size()});
-  if (!cancelled && !failure_) enter_g1(state);
-  progress_.store(cancelled ? BlockProgress::Cancelled : failure_ ? BlockProgress::Failed : BlockProgress::Completed);
+  const bool failed = failure_ || !loaded_;
+  if (!cancelled && !failed) enter_g1(state);
+  progress_.store(cancelled ? BlockProgress::Cancelled : failed ? BlockProgress::Failed : BlockProgress::Completed);
 }
 
 void Load::enter_g1(TieringState& state) {

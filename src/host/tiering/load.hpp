@@ -69,6 +69,7 @@ class Load final : public TieringJob {
     BlockRun<ImmutableBlock<G2>> sources;
   };
 
+  class Beginning;
   class Leaving;
 
   void stage_victims(TieringState& state);

@@ -147,6 +147,7 @@ void TieredCache::advance() const {
 void TieredCache::settle() const {
   for (std::uint64_t end = state_->tickets().given();; end = state_->tickets().given()) {
     state_->drive([&] { return state_->tickets().settled(end); });
+    state_->poll();  // those that settled by failing hold their blocks until they are taken out
     if (state_->tickets().given() == end) return;
   }
 }

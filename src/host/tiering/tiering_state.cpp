@@ -1,6 +1,7 @@
 #include "src/host/tiering/tiering_state.hpp"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -189,11 +190,21 @@ void TieringState::give_up(OffloadWork& work) {
 
 void TieringState::mark(std::span<const SequenceHash> hashes) {
   MutexLock lock(mutex_);
-  for (const SequenceHash& hash : hashes) ++pending_[hash];
+  std::size_t marked = 0;
+  try {
+    for (; marked < hashes.size(); ++marked) ++pending_[hashes[marked]];
+  } catch (const std::bad_alloc&) {
+    unmark_locked(hashes.first(marked));
+    throw;
+  }
 }
 
 void TieringState::unmark(std::span<const SequenceHash> hashes) noexcept {
   MutexLock lock(mutex_);
+  unmark_locked(hashes);
+}
+
+void TieringState::unmark_locked(std::span<const SequenceHash> hashes) noexcept {
   for (const SequenceHash& hash : hashes) {
     const auto found = pending_.find(hash);
     if (--found->second == 0) pending_.erase(found);

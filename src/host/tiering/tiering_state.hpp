@@ -137,6 +137,7 @@ class TieringState {
   [[nodiscard]] std::uint64_t page_bytes() const noexcept { return options_.g1_layout->config().block_bytes(); }
 
  private:
+  void unmark_locked(std::span<const SequenceHash> hashes) noexcept KVBM_REQUIRES(mutex_);
   void remove(const std::shared_ptr<TieringJob>& job);
 
   const BlockManager<G1> g1_;

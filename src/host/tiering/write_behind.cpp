@@ -32,20 +32,29 @@ class WriteBehind::Turn {
 
 /// Blocks that are copied together. They count as pending from the moment they are in it.
 struct WriteBehind::Batch {
-  explicit Batch(TieringState& tiers) : state(tiers) {}
+  Batch(TieringState& tiers, std::size_t blocks_max) : state(tiers), most(blocks_max) {}
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
   ~Batch() { state.unmark(marked); }
 
   [[nodiscard]] bool empty() const noexcept { return duties.empty(); }
   void add(OffloadDuty duty, ImmutableBlock<G1> block) {
-    marked.push_back(duty.hash());
-    state.mark({&marked.back(), 1});
+    if (empty()) reserve();  // then what is marked is sure to be unmarked
+    const SequenceHash hash = duty.hash();
+    state.mark({&hash, 1});
+    marked.push_back(hash);
     duties.push_back(std::move(duty));
     blocks.push_back(std::move(block));
   }
 
+  void reserve() {
+    duties.reserve(most);
+    blocks.reserve(most);
+    marked.reserve(most);
+  }
+
   TieringState& state;
+  const std::size_t most;
   std::vector<OffloadDuty> duties;
   std::vector<ImmutableBlock<G1>> blocks;
   std::vector<SequenceHash> marked;
@@ -122,9 +131,8 @@ std::uint32_t WriteBehind::put_back(std::span<OffloadDuty> duties) {
 /// What comes next in the queue up to a block that is in G2 already: that one may be evicted from there by those before
 /// it, and is looked at again once they have arrived. `alone`: only what waits for the same event.
 void WriteBehind::fill(Batch& batch, TieringState& state, bool alone) {
-  const std::uint32_t most = std::min(state.options().offload_blocks_max, std::max(1u, state.g1().total_blocks() / 4));
   TieringCounts counts;
-  while (batch.duties.size() < most) {
+  while (batch.duties.size() < batch.most) {
     std::optional<OffloadDuty> duty = pop();
     if (!duty) break;
     const SequenceHash hash = duty->hash();
@@ -155,7 +163,7 @@ bool WriteBehind::begin(TieringState& state) {
   for (bool alone = false;;) {
     Turn turn(*this);
     if (!turn.taken()) return false;
-    Batch batch(state);
+    Batch batch(state, std::min(state.options().offload_blocks_max, std::max(1u, state.g1().total_blocks() / 4)));
     fill(batch, state, alone);
     const Sent sent = copy(state, batch);
     if (sent == Sent::UnderWay) {
