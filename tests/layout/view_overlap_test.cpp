@@ -156,7 +156,7 @@ AxisIndices moved_by(AxisIndices indices, const ViewOverlap& overlap, std::uint6
 /// A number that tells the element of the whole at these indices of a rank's page.
 std::uint16_t content(const LayoutView& page, const AxisIndices& indices) {
   std::uint64_t number = 0;
-  for (const Axis axis : {Axis::Layer, Axis::Outer, Axis::Token, Axis::Head, Axis::HeadDim}) {
+  for (const Axis axis : {Axis::Layer, Axis::Outer, Axis::TokenInBlock, Axis::Head, Axis::HeadDim}) {
     number = number * page.find(axis)->whole + page.find(axis)->start + *indices[axis];
   }
   return static_cast<std::uint16_t>(number + 1);

@@ -71,7 +71,7 @@ TEST(ViewSlice, OfAnAxisIsTakenOnce) {
 
   EXPECT_EQ(slice.slice(Axis::Head, 0, 1).error().code, Code::AxisTwice);
   EXPECT_EQ(slice.shard(Axis::Head, 0, 1).error().text, "axis head is sliced already");
-  EXPECT_TRUE(slice.slice(Axis::Token, 0, 1));
+  EXPECT_TRUE(slice.slice(Axis::TokenInBlock, 0, 1));
 }
 
 TEST(ViewSlice, LiesWithinItsAxis) {
@@ -169,13 +169,13 @@ TEST(LayoutViewOfAddresses, HasASignatureOfNamesRegionAndWidthToo) {
     const ViewAxis axes[]{{first, 1, 0}, {second, 6, 4}};
     return LayoutView::create(axes, width, std::span(&base, 1), selects)->signature();
   };
-  const ViewSignature one = signature(Axis::Layer, Axis::Token, 4, Axis::Layer);
+  const ViewSignature one = signature(Axis::Layer, Axis::TokenInBlock, 4, Axis::Layer);
 
-  EXPECT_EQ(one, signature(Axis::Layer, Axis::Token, 4, Axis::Layer));
+  EXPECT_EQ(one, signature(Axis::Layer, Axis::TokenInBlock, 4, Axis::Layer));
   EXPECT_NE(one, signature(Axis::Layer, Axis::Head, 4, Axis::Layer));
-  EXPECT_NE(one, signature(Axis::Layer, Axis::Token, 4, std::nullopt));
-  EXPECT_NE(one, signature(Axis::Layer, Axis::Token, 2, Axis::Layer));
-  EXPECT_NE(one, signature(Axis::Outer, Axis::Token, 4, Axis::Outer));
+  EXPECT_NE(one, signature(Axis::Layer, Axis::TokenInBlock, 4, std::nullopt));
+  EXPECT_NE(one, signature(Axis::Layer, Axis::TokenInBlock, 2, Axis::Layer));
+  EXPECT_NE(one, signature(Axis::Outer, Axis::TokenInBlock, 4, Axis::Outer));
 }
 
 TEST(LayoutViewOfAddresses, HasARegionForEachIndexOfTheAxisThatSelectsIt) {
@@ -197,8 +197,8 @@ TEST(LayoutViewOfAddresses, HasAxesThatMakeSense) {
   const auto refused = [&](const std::vector<ViewAxis>& axes) {
     return LayoutView::create(axes, 2, std::span(&base, 1), std::nullopt).error().code;
   };
-  const std::vector<ViewAxis> too_many{{Axis::Block, 1, 1},  {Axis::Layer, 1, 1}, {Axis::Outer, 1, 1},
-                                       {Axis::Token, 1, 1},  {Axis::Head, 1, 1},  {Axis::HeadDim, 1, 1},
+  const std::vector<ViewAxis> too_many{{Axis::Block, 1, 1},        {Axis::Layer, 1, 1}, {Axis::Outer, 1, 1},
+                                       {Axis::TokenInBlock, 1, 1}, {Axis::Head, 1, 1},  {Axis::HeadDim, 1, 1},
                                        {Axis::Payload, 1, 1}};
   ViewAxis beyond(Axis::Head, 4, 2);
   beyond.start = 1;
@@ -208,7 +208,7 @@ TEST(LayoutViewOfAddresses, HasAxesThatMakeSense) {
   EXPECT_EQ(refused({{Axis::Block, 2, 8}, {Axis::Block, 4, 2}}), Code::AxisTwice);
   EXPECT_EQ(refused({{Axis::Block, 0, 8}}), Code::DimensionZero);
   EXPECT_EQ(refused({{Axis::Block, 3, kHuge / 2}}), Code::SizeOverflow);
-  EXPECT_EQ(refused({{Axis::Block, 2, kHuge / 2}, {Axis::Token, 3, kHuge / 4 + 1}}), Code::SizeOverflow);
+  EXPECT_EQ(refused({{Axis::Block, 2, kHuge / 2}, {Axis::TokenInBlock, 3, kHuge / 4 + 1}}), Code::SizeOverflow);
   EXPECT_EQ(refused({beyond}), Code::IndexOutOfRange);
 }
 

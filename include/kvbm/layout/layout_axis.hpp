@@ -12,7 +12,7 @@ enum class Axis : std::uint8_t {
   Block,
   Layer,
   Outer,  ///< K, V
-  Token,
+  TokenInBlock,
   Head,
   HeadDim,  ///< elements of one head and token
   Payload,  ///< elements of a cell, where nobody declared their order or the heads

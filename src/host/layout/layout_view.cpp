@@ -20,15 +20,15 @@ struct AxisList {
 /// The axes of a layout, slowest first. Of a layer-separate one, the first selects the region.
 AxisList axes_of(LayoutKind kind, const LayoutConfig& config) noexcept {
   using enum Axis;
-  if (config.order == InnerOrder::UniversalTp) return {{Block, Head, Layer, Outer, Token, HeadDim}, 6};
-  if (config.order == InnerOrder::UniversalPp) return {{Block, Layer, Head, Outer, Token, HeadDim}, 6};
+  if (config.order == InnerOrder::UniversalTp) return {{Block, Head, Layer, Outer, TokenInBlock, HeadDim}, 6};
+  if (config.order == InnerOrder::UniversalPp) return {{Block, Layer, Head, Outer, TokenInBlock, HeadDim}, 6};
   AxisList list{{Block, Layer, Outer, Payload}, 4};
   if (kind == LayoutKind::LayerSeparateBlockFirst) list = {{Layer, Block, Outer, Payload}, 4};
   if (kind == LayoutKind::LayerSeparateOuterFirst) list = {{Layer, Outer, Block, Payload}, 4};
   if (config.order == InnerOrder::Unknown || !config.heads) return list;
   const bool by_token = config.order == InnerOrder::Nhd;
-  list.axes[3] = by_token ? Token : Head;
-  list.axes[4] = by_token ? Head : Token;
+  list.axes[3] = by_token ? TokenInBlock : Head;
+  list.axes[4] = by_token ? Head : TokenInBlock;
   list.axes[5] = HeadDim;
   list.count = 6;
   return list;
@@ -42,7 +42,7 @@ std::uint64_t extent_of(Axis axis, const LayoutConfig& config) noexcept {
       return config.layers;
     case Axis::Outer:
       return config.outer;
-    case Axis::Token:
+    case Axis::TokenInBlock:
       return config.tokens;
     case Axis::Head:
       return *config.heads;
