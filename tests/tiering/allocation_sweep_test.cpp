@@ -60,12 +60,12 @@ TEST_P(AllocationSweep, NothingIsLost) {
   const TieredWorld::Options options{
       .g1_blocks = 6, .g2_blocks = 9, .mode = GetParam().mode, .offload = GetParam().offload, .staging_blocks = 2};
   std::uint64_t faults = 0;
-  for (std::uint64_t n = 0; !HasFailure(); n += sweep_stride(29)) {
+  for (std::uint64_t n = 0; !HasFailure(); n += sweep_stride(17)) {
     SCOPED_TRACE(std::string(GetParam().name) + ", n = " + std::to_string(n));
     if (!replay_without_memory(options, n, prompts)) break;
     ++faults;
   }
-  EXPECT_GT(faults, 2u);
+  EXPECT_GT(faults, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, AllocationSweep,
