@@ -47,7 +47,10 @@ std::string text_of(const BlockLayout& layout) {
 
 std::string axes_text(const LayoutView& view) {
   std::string text;
-  for (const ViewAxis& axis : view.axes()) text += (text.empty() ? "" : " ") + std::string(to_text(axis.axis));
+  for (const ViewAxis& axis : view.axes()) {
+    if (!text.empty()) text += ' ';
+    text += to_text(axis.axis);
+  }
   return text;
 }
 

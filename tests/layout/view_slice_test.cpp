@@ -155,7 +155,7 @@ TEST(ViewSignature, IsThatOfEverySliceOfTheSameSize) {
 const std::array<ViewAxis, 3> kAxes{ViewAxis(Axis::Layer, 3, 0), {Axis::Block, 4, 100}, {Axis::Payload, 50, 2}};
 
 TEST(LayoutViewOfAddresses, SelectsTheBaseByTheRegionsAxis) {
-  std::array<std::byte, 1> memory;
+  std::array<std::byte, 4096> memory;
   std::byte* const bases[]{memory.data() + 3000, memory.data(), memory.data() + 1000};
   const LayoutView view = LayoutView::create(kAxes, 2, bases, Axis::Layer).value();
 
