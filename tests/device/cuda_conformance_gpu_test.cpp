@@ -50,11 +50,14 @@ TEST_F(CudaDeviceTest, BatchesAreForDriversAndBuildsThatKnowThem) {
 }
 
 TEST_F(CudaDeviceTest, CapabilitiesCanBeForcedOff) {
-  const auto device =
-      device_with({.batched_copy = false, .bulk_copy = false, .coherent_host = false, .host_register = false});
+  const auto device = device_with({.batched_copy = false,
+                                   .bulk_copy = false,
+                                   .coherent_host = false,
+                                   .host_register = false,
+                                   .memory_pools = false});
   const DeviceCapabilities& can = device->capabilities();
 
-  EXPECT_FALSE(can.batched_copy || can.bulk_copy || can.coherent_host || can.host_register);
+  EXPECT_FALSE(can.batched_copy || can.bulk_copy || can.coherent_host || can.host_register || can.memory_pools);
 }
 
 TEST_F(CudaDeviceTest, UnfinishedEventLeavesNoErrorBehind) {

@@ -154,20 +154,7 @@ struct Breaking {
 
 /// The fault, aimed at the calls that are yet to come.
 DeviceFault next(DeviceFault fault, const DeviceCallCounts& counts) {
-  switch (fault.kind) {
-    case FaultKind::Copy:
-      fault.n += counts.copies;
-      break;
-    case FaultKind::Allocation:
-      fault.n += counts.allocations;
-      break;
-    case FaultKind::Launch:
-      fault.n += counts.launches;
-      break;
-    case FaultKind::Event:
-      fault.n += counts.events;
-      break;
-  }
+  fault.n += counts.of(fault.kind);
   return fault;
 }
 

@@ -18,21 +18,6 @@ constexpr FaultKind kKinds[]{FaultKind::Allocation, FaultKind::Event, FaultKind:
 /// Late, so that what is enqueued has not run when the next call fails.
 std::shared_ptr<EmulatedDevice> late_device() { return EmulatedDevice::create({.delay_seed = 3}); }
 
-std::uint64_t calls(const EmulatedDevice& device, FaultKind kind) {
-  const DeviceCallCounts counts = device.call_counts();
-  switch (kind) {
-    case FaultKind::Copy:
-      return counts.copies;
-    case FaultKind::Allocation:
-      return counts.allocations;
-    case FaultKind::Launch:
-      return counts.launches;
-    case FaultKind::Event:
-      return counts.events;
-  }
-  return 0;
-}
-
 /// Long enough for all that was enqueued before.
 void expect_usable(const std::shared_ptr<EmulatedDevice>& device) {
   const Memory memory = allocate_device(device, 16);
@@ -89,7 +74,7 @@ TEST(RefusedDevice, IsSentByTheNextUpdateWhatItMissed) {
       DevicePrefixIndex index(device, {.index = {.hashes = 16}, .blocks_at_once = 64, .small_blocks = 16});
       index.add_tier(manager);
       index.update();
-      device->add_fault({.kind = kind, .n = calls(*device, kind) + n});
+      device->add_fault({.kind = kind, .n = device->call_counts().of(kind) + n});
       bool failed = false;
       std::vector<BlockRun<ImmutableBlock<G1>>> runs;
       for (const std::size_t length : {4, 9, 30, 100}) {

@@ -18,21 +18,6 @@ struct Swept {
   bool built = true;
 };
 
-std::uint64_t calls_of(const EmulatedDevice& device, FaultKind kind) {
-  const DeviceCallCounts counts = device.call_counts();
-  switch (kind) {
-    case FaultKind::Copy:
-      return counts.copies;
-    case FaultKind::Allocation:
-      return counts.allocations;
-    case FaultKind::Launch:
-      return counts.launches;
-    case FaultKind::Event:
-      break;
-  }
-  return counts.events;
-}
-
 struct FaultCase {
   const char* name;
   FaultKind kind;
@@ -69,7 +54,7 @@ Swept run_with_fault(const FaultCase& tested, std::uint64_t n, const Prompts& pr
     EXPECT_EQ(world.cache().counts().failures, swept.failures);
     EXPECT_EQ(client.corrupt(), 0u);
     world.expect_sound(prompts.universe);
-    swept.calls = calls_of(*world.device(), tested.kind);
+    swept.calls = world.device()->call_counts().of(tested.kind);
   } catch (const DeviceError&) {
     swept.built = false;  // it hit the setting up, which takes everything back: the device's end checks that
   }

@@ -29,11 +29,6 @@ struct Failing {
   friend void PrintTo(const Failing& failing, std::ostream* out) { *out << failing.name; }
 };
 
-std::uint64_t calls(const EmulatedDevice& device, FaultKind kind) {
-  const DeviceCallCounts counts = device.call_counts();
-  return kind == FaultKind::Copy ? counts.copies : kind == FaultKind::Launch ? counts.launches : counts.events;
-}
-
 class Failure : public testing::TestWithParam<Failing> {
  protected:
   struct Attempt {
@@ -53,7 +48,7 @@ class Failure : public testing::TestWithParam<Failing> {
     const test::GuardedPages& source = GetParam().to_host ? world.cache : world.store;
     const auto& before = GetParam().to_host ? world.in_store : world.in_cache;
     const auto& from = GetParam().to_host ? world.in_cache : world.in_store;
-    const std::uint64_t calls_before = calls(*world.device, GetParam().kind);
+    const std::uint64_t calls_before = world.device->call_counts().of(GetParam().kind);
     world.device->add_fault({.kind = GetParam().kind, .n = calls_before + n, .effect = effect});
     TransferRequest made = request(world);
     made.keepalive = witness.guard();
@@ -64,7 +59,7 @@ class Failure : public testing::TestWithParam<Failing> {
       return {true, true, submitted.error().text, submitted.error().code};
     }
     const TransferOutcome outcome = submitted->wait();
-    const bool came_to_it = calls(*world.device, GetParam().kind) - calls_before >= n;
+    const bool came_to_it = world.device->call_counts().of(GetParam().kind) - calls_before >= n;
     if (effect != Effect::Break && came_to_it) {  // the fault is not to hit the copies of this test
       EXPECT_EQ(source.read(), from);
       expect_only_targets_changed(target, before, target.read());
@@ -212,7 +207,8 @@ TEST(PageableFailure, OfEachCallInTurnHurtsThatTransferOnly) {
         const auto& source = to_host ? world.cache : pageable;
         auto& target = to_host ? pageable : world.cache;
         const auto count = [&] {
-          return kind == FaultKind::Allocation ? world.device->call_counts().allocations : calls(*world.device, kind);
+          return kind == FaultKind::Allocation ? world.device->call_counts().allocations
+                                               : world.device->call_counts().of(kind);
         };
         const std::uint64_t before = count();
         world.device->add_fault({.kind = kind, .n = before + n});

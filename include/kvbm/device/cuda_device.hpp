@@ -14,6 +14,7 @@ struct CudaDeviceOptions {
   bool bulk_copy = true;
   bool coherent_host = true;
   bool host_register = true;
+  bool memory_pools = true;
 };
 
 /// Why there is no such device: no driver, no GPU, no CUDA in this build.

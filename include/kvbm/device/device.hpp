@@ -25,6 +25,7 @@ struct DeviceCapabilities {
   bool bulk_copy = false;      ///< compute capability 9.0 or later: bulk copies through shared memory
   bool coherent_host = false;  ///< the device reaches pageable host memory at link speed
   bool host_register = false;  ///< register_host works
+  bool memory_pools = false;   ///< cudaMallocAsync: for callers, since kvbm allocates nothing on streams
 };
 
 enum class StreamPriority : std::uint8_t { Normal, High };

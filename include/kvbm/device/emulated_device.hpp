@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,12 +40,18 @@ struct EmulatedDeviceOptions {
   bool bulk_copy = true;
   bool coherent_host = false;
   bool host_register = true;
+  bool memory_pools = true;
   int ordinal = 0;
 };
 
 /// How many calls of each kind a device has seen, to aim faults at.
 struct DeviceCallCounts {
   std::uint64_t copies = 0, allocations = 0, launches = 0, events = 0;
+
+  [[nodiscard]] constexpr std::uint64_t of(FaultKind kind) const noexcept {
+    const std::uint64_t all[]{copies, allocations, launches, events};
+    return all[static_cast<std::size_t>(kind)];
+  }
 };
 
 /// A device made of CPU threads and host memory: streams are queues that threads empty, so copies are late, overlap,

@@ -60,7 +60,8 @@ DeviceCapabilities capabilities_of(int ordinal, const CudaDeviceOptions& options
           .batched_copy = options.batched_copy && knows_batched_copy(),
           .bulk_copy = options.bulk_copy && properties.major >= 9,
           .coherent_host = options.coherent_host && reaches_pageable,
-          .host_register = options.host_register && registers};
+          .host_register = options.host_register && registers,
+          .memory_pools = options.memory_pools && attribute(cudaDevAttrMemoryPoolsSupported, ordinal) != 0};
 }
 
 int highest_priority(int ordinal) {

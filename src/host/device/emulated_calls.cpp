@@ -26,7 +26,8 @@ DeviceCapabilities capabilities_of(const EmulatedDeviceOptions& options) {
           .batched_copy = options.batched_copy,
           .bulk_copy = options.bulk_copy,
           .coherent_host = options.coherent_host,
-          .host_register = options.host_register};
+          .host_register = options.host_register,
+          .memory_pools = options.memory_pools};
 }
 
 CUstream_st* handle_of(EmulatedStream& stream) noexcept { return reinterpret_cast<CUstream_st*>(&stream); }

@@ -60,21 +60,6 @@ bool run_once(std::shared_ptr<kvbm::Device> device, const Exam& exam, const Opti
   return result.is_sound() && (result.failed == 0 || !options.faults.empty());
 }
 
-std::uint64_t calls_of(const kvbm::EmulatedDevice& device, kvbm::FaultKind kind) {
-  const kvbm::DeviceCallCounts counts = device.call_counts();
-  switch (kind) {
-    case kvbm::FaultKind::Copy:
-      return counts.copies;
-    case kvbm::FaultKind::Allocation:
-      return counts.allocations;
-    case kvbm::FaultKind::Launch:
-      return counts.launches;
-    case kvbm::FaultKind::Event:
-      return counts.events;
-  }
-  return 0;
-}
-
 std::shared_ptr<kvbm::EmulatedDevice> device_with(const kvbm::DeviceFault& fault, const Options& options) {
   return kvbm::EmulatedDevice::create({.delay_seed = options.delays, .faults = {fault}});
 }
@@ -84,7 +69,7 @@ std::shared_ptr<kvbm::EmulatedDevice> device_with(const kvbm::DeviceFault& fault
 bool sweep(kvbm::DeviceFault fault, const Exam& exam, const Options& options) {
   const auto idle = kvbm::EmulatedDevice::create();
   static_cast<void>(run_trial(idle, runtime_options(options), Exam{.weights = exam.weights}));
-  const std::uint64_t calls_at_start = calls_of(*idle, fault.kind);
+  const std::uint64_t calls_at_start = idle->call_counts().of(fault.kind);
   std::uint32_t trials = 0, with_failures = 0, with_failed_copies = 0, with_refused_steps = 0;
   fault.n = 1;
   for (bool reached = true; reached;) {
@@ -100,7 +85,7 @@ bool sweep(kvbm::DeviceFault fault, const Exam& exam, const Options& options) {
     with_failures += result.failed != 0 ? 1 : 0;
     with_failed_copies += result.cache.failures != 0 ? 1 : 0;
     with_refused_steps += result.counts.reverted_steps != 0 ? 1 : 0;
-    reached = calls_of(*device, fault.kind) >= fault.n;
+    reached = device->call_counts().of(fault.kind) >= fault.n;
     fault.n = fault.n < calls_at_start ? std::min(2 * fault.n, calls_at_start + 1)
                                        : fault.n + 1 + (fault.n - calls_at_start) / 4;
   }
