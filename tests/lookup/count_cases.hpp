@@ -55,19 +55,10 @@ struct CountCase {
   void add(std::uint32_t length, std::uint32_t prefix, std::uint64_t known, std::uint32_t again = 0) {
     for (std::uint32_t i = 0; i < length; ++i) {
       const bool is_known = i < prefix || i >= length - again;
-      keys.push_back(input(is_known ? i : known + i));
+      keys.push_back(numbered_key<Slot, Input>(is_known ? i : known + i));
     }
     offsets.push_back(static_cast<std::uint32_t>(keys.size()));
     expected.push_back(prefix);
-  }
-
- private:
-  static Input input(std::uint64_t number) {
-    if constexpr (std::is_same_v<Input, SequenceHash>) {
-      return hash(number);
-    } else {
-      return Slot::key_of(hash(number));
-    }
   }
 };
 

@@ -3,12 +3,23 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/prefix_match.hpp"
 #include "tests/lookup/planner_cases.hpp"
 
 namespace kvbm::test {
+
+/// What a look-up is asked for: block `number`, by its hash or by a slot's key.
+template <class Slot, class Input>
+[[nodiscard]] Input numbered_key(std::uint64_t number) {
+  if constexpr (std::is_same_v<Input, SequenceHash>) {
+    return hash(number);
+  } else {
+    return Slot::key_of(hash(number));
+  }
+}
 
 /// Answers of one look-up, with what every driver expects to find there before.
 struct MatchAnswers {
@@ -61,7 +72,7 @@ struct MatchCase {
       const auto length = static_cast<std::uint32_t>(random_() % 80);
       add_request(length, static_cast<std::uint32_t>(random_() % (length + 1)), length);
     }
-    const Input again = input(1);
+    const Input again = numbered_key<Slot, Input>(1);
     for (int i = 0; i < 40; ++i) keys.push_back(again);
     close_request();
   }
@@ -92,18 +103,11 @@ struct MatchCase {
   }
 
  private:
-  Input input(std::uint64_t number) const {
-    if constexpr (std::is_same_v<Input, SequenceHash>) {
-      return hash(number);
-    } else {
-      return Slot::key_of(hash(number));
-    }
-  }
   /// Blocks `hole` up to `again` are unknown.
   void add_request(std::uint32_t length, std::uint32_t hole, std::uint32_t again) {
     for (std::uint32_t i = 0; i < length; ++i) {
       const bool known = i < hole || (i > hole && again == 0);
-      keys.push_back(input(known ? random_() % known_ : known_ + random_() % 1'000'000));
+      keys.push_back(numbered_key<Slot, Input>(known ? random_() % known_ : known_ + random_() % 1'000'000));
     }
     close_request();
   }

@@ -4,15 +4,12 @@
 #include <cstdlib>
 #include <new>
 
+#include "tests/support/fault_countdown.hpp"
+
 namespace kvbm::test {
 namespace {
 
-struct Countdown {
-  bool armed = false;
-  bool fired = false;
-  std::size_t left = 0;
-};
-thread_local Countdown countdown;
+thread_local FaultCountdown countdown;
 std::atomic<std::int64_t> live{0};
 
 /// relaxed: a count, read where nobody else allocates
@@ -47,15 +44,14 @@ void release(void* memory) noexcept {
 }  // namespace
 
 bool refuses_allocation() noexcept {
-  if (!countdown.armed || countdown.left-- != 0) return false;
-  countdown.armed = false;
-  countdown.fired = true;
+  if (!countdown.reached()) return false;
+  countdown.disarm();
   return true;
 }
 
-AllocationFault::AllocationFault(std::size_t n) noexcept { countdown = {.armed = true, .fired = false, .left = n}; }
+AllocationFault::AllocationFault(std::size_t n) noexcept { countdown = FaultCountdown::from(n); }
 AllocationFault::~AllocationFault() { countdown = {}; }
-bool AllocationFault::fired() const noexcept { return countdown.fired; }
+bool AllocationFault::fired() const noexcept { return countdown.fired(); }
 
 std::int64_t live_allocations() noexcept { return live.load(std::memory_order_relaxed); }
 

@@ -27,12 +27,23 @@ Onboarding begun_for(TieredWorld& world, std::span<const SequenceHash> hashes) {
   return world.cache().onboard(world.cache().match(hashes));
 }
 
-TEST(CancelOnboarding, WithNothingUnderWayIsConfirmedAtOnce) {
-  TieredWorld world(gated_g1(kPageBytes));
-  const auto hashes = chain(1, 2);
-  world.put_in_g2(hashes);
-  const Completion filling = world.fill_budget(kUp);
-  Onboarding onboarding = begun_for(world, hashes);
+/// Two blocks in G2, and a page under way that leaves nothing of the budget: their load waits in the engine until the
+/// gate opens.
+class CancelQueuedLoad : public testing::Test {
+ protected:
+  CancelQueuedLoad() {
+    world.put_in_g2(hashes);
+    filling = world.fill_budget(kUp);
+  }
+  [[nodiscard]] Onboarding begin() { return begun_for(world, hashes); }
+
+  TieredWorld world{gated_g1(kPageBytes)};
+  const std::vector<SequenceHash> hashes = chain(1, 2);
+  Completion filling = Completion::ready();
+};
+
+TEST_F(CancelQueuedLoad, IsConfirmedAtOnce) {
+  Onboarding onboarding = begin();
   EXPECT_EQ(onboarding.progress().cancel(), CancelState::Active);
   EXPECT_EQ(onboarding.progress().remaining(), 2u);
 
@@ -117,12 +128,8 @@ TEST(CancelOnboarding, LoadsNotBegunAreDroppedAndTheirVictimsGoDown) {
   world.expect_sound(hashes);
 }
 
-TEST(CancelOnboarding, ALoadThatSomebodyElseWaitsForGoesOn) {
-  TieredWorld world(gated_g1(kPageBytes));
-  const auto hashes = chain(1, 2);
-  world.put_in_g2(hashes);
-  const Completion filling = world.fill_budget(kUp);
-  Onboarding first = begun_for(world, hashes), second = begun_for(world, hashes);
+TEST_F(CancelQueuedLoad, GoesOnIfSomebodyElseWaitsForIt) {
+  Onboarding first = begin(), second = begin();
 
   first.cancel();
 
@@ -132,12 +139,8 @@ TEST(CancelOnboarding, ALoadThatSomebodyElseWaitsForGoesOn) {
   EXPECT_EQ(world.cache().counts().cancelled_blocks, 0u);
 }
 
-TEST(CancelOnboarding, WhoJoinedALoadMayLeaveIt) {
-  TieredWorld world(gated_g1(kPageBytes));
-  const auto hashes = chain(1, 2);
-  world.put_in_g2(hashes);
-  const Completion filling = world.fill_budget(kUp);
-  Onboarding first = begun_for(world, hashes), second = begun_for(world, hashes);
+TEST_F(CancelQueuedLoad, MayBeLeftByWhoJoinedIt) {
+  Onboarding first = begin(), second = begin();
 
   second.cancel();
 
@@ -148,12 +151,8 @@ TEST(CancelOnboarding, WhoJoinedALoadMayLeaveIt) {
   EXPECT_EQ(std::move(first).finish().prefix.size(), 2u);
 }
 
-TEST(CancelOnboarding, ByAllWhoWaitForALoadDropsIt) {
-  TieredWorld world(gated_g1(kPageBytes));
-  const auto hashes = chain(1, 2);
-  world.put_in_g2(hashes);
-  const Completion filling = world.fill_budget(kUp);
-  Onboarding first = begun_for(world, hashes), second = begun_for(world, hashes);
+TEST_F(CancelQueuedLoad, IsDroppedIfAllWhoWaitForItGiveUp) {
+  Onboarding first = begin(), second = begin();
 
   first.cancel();
   second.cancel();
@@ -166,14 +165,10 @@ TEST(CancelOnboarding, ByAllWhoWaitForALoadDropsIt) {
   EXPECT_EQ(world.matched(hashes), "22");
 }
 
-TEST(CancelOnboarding, DroppedWithoutItALoadGoesOnThoughAllOthersGiveItUp) {
-  TieredWorld world(gated_g1(kPageBytes));
-  const auto hashes = chain(1, 2);
-  world.put_in_g2(hashes);
-  const Completion filling = world.fill_budget(kUp);
-  { const Onboarding dropped = begun_for(world, hashes); }
+TEST_F(CancelQueuedLoad, GoesOnIfOneOfThoseWhoWantedItWasDroppedWithoutCancelling) {
+  { const Onboarding dropped = begin(); }
 
-  begun_for(world, hashes).cancel();
+  begin().cancel();
   world.open_gate();
   world.cache().settle();
 
@@ -255,8 +250,7 @@ TEST(CancelOnboarding, WhileTheNthCallFailsLosesNothing) {
       const auto hashes = chain(1, 4), victims = chain(2, 3);
       static_cast<void>(world.compute(victims));
       world.put_in_g2(hashes);
-      const DeviceCallCounts before = world.device()->call_counts();
-      world.device()->add_fault({kind, (kind == FaultKind::Launch ? before.launches : before.events) + n});
+      world.device()->add_fault({kind, world.device()->call_counts().of(kind) + n});
       Onboarding onboarding = begun_for(world, hashes);
 
       onboarding.cancel();

@@ -222,14 +222,19 @@ TEST(CancelOffloading, ABatchThatWaitsInTheEngineIsNotSent) {
   EXPECT_EQ(next.progress().completed, 2u);
 }
 
-TEST(CancelOffloading, ABatchOfTwoGoesOnForTheOther) {
-  TieredWorld world(gated_offload(kBudget));
-  const auto one = chain(1, 1), two = chain(2, 1);
-  const auto held = world.compute(one), also_held = world.compute(two);
+/// Two that share a batch, which waits in the engine until the gate opens.
+class CancelSharedBatch : public testing::Test {
+ protected:
+  CancelSharedBatch() { static_cast<void>(first.advance()); }
+
+  TieredWorld world{gated_offload(kBudget)};
+  const Hashes one = chain(1, 1), two = chain(2, 1);
+  const BlockRun<ImmutableBlock<G1>> held = world.compute(one), also_held = world.compute(two);
   const Completion filling = world.fill_budget(kDown);
   const Offloading first = world.cache().offload(one), second = world.cache().offload(two);
-  static_cast<void>(first.advance());
+};
 
+TEST_F(CancelSharedBatch, GoesOnForTheOther) {
   first.cancel();
   EXPECT_EQ(first.progress().cancel(), CancelState::Draining);
   EXPECT_EQ(second.progress().under_way, 1u);
@@ -240,14 +245,7 @@ TEST(CancelOffloading, ABatchOfTwoGoesOnForTheOther) {
   EXPECT_EQ(first.progress().cancel(), CancelState::Confirmed);
 }
 
-TEST(CancelOffloading, ByAllWhoHaveAPartInABatchDropsIt) {
-  TieredWorld world(gated_offload(kBudget));
-  const auto one = chain(1, 1), two = chain(2, 1);
-  const auto held = world.compute(one), also_held = world.compute(two);
-  const Completion filling = world.fill_budget(kDown);
-  const Offloading first = world.cache().offload(one), second = world.cache().offload(two);
-  static_cast<void>(first.advance());
-
+TEST_F(CancelSharedBatch, IsDroppedIfAllWhoHaveAPartInItGiveUp) {
   first.cancel();
   second.cancel();
 
@@ -264,8 +262,7 @@ TEST(CancelOffloading, WhileTheNthCallFailsIsConfirmed) {
       TieredWorld world(gated_offload(kBudget));
       const auto hashes = chain(1, 4);
       auto held = std::make_unique<BlockRun<ImmutableBlock<G1>>>(world.compute(hashes));
-      const DeviceCallCounts before = world.device()->call_counts();
-      world.device()->add_fault({kind, (kind == FaultKind::Launch ? before.launches : before.events) + n});
+      world.device()->add_fault({kind, world.device()->call_counts().of(kind) + n});
       const Offloading offloading = world.cache().offload(hashes);
       static_cast<void>(offloading.advance());
 
