@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "kvbm/device/emulated_device.hpp"
 
@@ -9,6 +10,9 @@ namespace kvbm::test {
 /// An emulated device behind another face, for tests that meddle with some of its calls.
 class ForwardingDevice : public Device {
  public:
+  explicit ForwardingDevice(std::shared_ptr<EmulatedDevice> device = EmulatedDevice::create())
+      : device_(std::move(device)) {}
+
   [[nodiscard]] const DeviceCapabilities& capabilities() const noexcept override { return device_->capabilities(); }
 
   [[nodiscard]] void* allocate(std::size_t bytes) override { return device_->allocate(bytes); }
@@ -46,7 +50,7 @@ class ForwardingDevice : public Device {
   [[nodiscard]] EmulatedDevice& emulated() noexcept { return *device_; }
 
  private:
-  const std::shared_ptr<EmulatedDevice> device_ = EmulatedDevice::create();
+  const std::shared_ptr<EmulatedDevice> device_;
 };
 
 }  // namespace kvbm::test

@@ -10,7 +10,7 @@
 namespace kvbm::test {
 namespace {
 
-constexpr TieredWorld::Options kInclusive{.mode = TierMode::Inclusive, .offload = OffloadPolicy::WhenAsked};
+const TieredWorld::Options kInclusive{.mode = TierMode::Inclusive, .offload = OffloadPolicy::WhenAsked};
 
 TEST(TieredMatch, OfNothingIsEmpty) {
   TieredWorld world;

@@ -72,6 +72,7 @@ ManagerOptions manager_options(const TieredWorld::Options& options, std::uint32_
   made.tokens_per_block = kTokens;
   made.registry = registry;
   made.eviction = options.eviction;
+  made.change_log = options.change_log;
   return made;
 }
 
@@ -81,14 +82,15 @@ TieredWorld::TieredWorld(const Options& options)
     : device_(EmulatedDevice::create(options.device)), registry_(options.registry.value_or(BlockRegistry())) {
   stream_.emplace(device_, StreamPriority::Normal, "test");
   if (options.gated) device_->launch(gate_.emplace().call(), stream_->view());
-  g1_layout_ = device_pages(device_, options.g1_blocks, options.g1_layout);
-  g2_layout_ = pinned_pages(device_, options.g2_blocks);
+  const std::shared_ptr<Device> face = options.face ? options.face(device_) : device_;
+  g1_layout_ = device_pages(face, options.g1_blocks, options.g1_layout);
+  g2_layout_ = pinned_pages(face, options.g2_blocks);
   TransferEngineOptions engine;
   engine.staging_bytes = 64u << 10;
   engine.staging_slots = 2;
   engine.calibrate = false;
   engine.bytes_in_flight_max = options.bytes_in_flight_max;
-  engine_ = std::make_shared<TransferEngine>(device_, engine);
+  engine_ = std::make_shared<TransferEngine>(face, engine);
   TieringOptions tiering;
   tiering.g1_layout = g1_layout_;
   tiering.g2_layout = g2_layout_;

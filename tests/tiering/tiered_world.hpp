@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -34,7 +35,10 @@ class TieredWorld {
     bool gated = false;  ///< copies wait for open_gate()
     std::optional<Mechanism> mechanism{};
     std::size_t bytes_in_flight_max = 32u << 20;  ///< a page has 256 bytes
+    std::uint32_t change_log = 0;                 ///< of both managers
     EmulatedDeviceOptions device{};
+    /// What stands between the engine and the device; null: nothing.
+    std::function<std::shared_ptr<Device>(const std::shared_ptr<EmulatedDevice>&)> face{};
   };
 
   /// Errors  DeviceError.

@@ -38,7 +38,7 @@ void Load::begin(const std::shared_ptr<Load>& load, TieringState& state, Staging
   load->pages_ = std::make_shared<StagingPages>(std::move(pages));
   load->hold(state.ticket());
   TieringState::Jobs job{load};
-  state.mark(load->victim_hashes_);
+  state.pending().mark(load->victim_hashes_);
   load->marked_ = true;
   state.count({.lost_blocks = static_cast<std::uint64_t>(lost)});
   state.add(std::move(job));  // whatever is under way from now on is settled
@@ -150,7 +150,7 @@ class Load::Leaving {
 
 void Load::finish(TieringState& state) {
   wait_until_begun();
-  PendingMarks pending(state,
+  PendingMarks pending(state.pending(),
                        marked_ ? std::span<const SequenceHash>(victim_hashes_) : std::span<const SequenceHash>());
   std::optional<TieringFailure> not_staged;
   {

@@ -47,8 +47,8 @@ Put::Put(std::shared_ptr<Held> held, std::span<const SequenceHash> hashes, Tieri
 
 Put::Begun Put::begin(TieringState& state, Source& source, BlockRun<MutableBlock<G2>> targets,
                       std::span<const SequenceHash> hashes) {
-  if (!source.marked) state.mark(hashes);
-  PendingMarks marks(state, hashes);
+  if (!source.marked) state.pending().mark(hashes);
+  PendingMarks marks(state.pending(), hashes);
   const auto held = std::make_shared<Held>(Held{std::move(targets), std::move(source.keepalive)});
   const Events events = events_of(source.duties);
   std::vector<EventView> after;
@@ -108,7 +108,7 @@ class Put::Leaving {
 };
 
 void Put::finish(TieringState& state) {
-  PendingMarks marks(state, hashes_);
+  PendingMarks marks(state.pending(), hashes_);
   bool cancelled = false;
   std::optional<TieringFailure> failure;
   {

@@ -170,7 +170,7 @@ std::vector<std::uint32_t> TieringState::worth_keeping(std::span<const SequenceH
   if (options_.offload != OffloadPolicy::OnEviction) return kept;
   kept.reserve(victims.size());
   for (std::uint32_t i = 0; i < victims.size(); ++i) {
-    if (!is_in<G2>(victims[i]) && !pending(victims[i])) kept.push_back(i);
+    if (!is_in<G2>(victims[i]) && !pending_.contains(victims[i])) kept.push_back(i);
   }
   return kept;
 }
@@ -183,37 +183,11 @@ void TieringState::give_up(OffloadWork& work) {
     MutexLock lock(mutex_);
     jobs.assign(jobs_.begin(), jobs_.end());
   }
-  for (const auto& job : jobs) {
-    if (job->drop_if_unwanted() && job->arrived()) job->settle(*this);
-  }
+  for (const auto& job : jobs) drop_if_unwanted(*job);
 }
 
-void TieringState::mark(std::span<const SequenceHash> hashes) {
-  MutexLock lock(mutex_);
-  std::size_t marked = 0;
-  try {
-    for (; marked < hashes.size(); ++marked) ++pending_[hashes[marked]];
-  } catch (const std::bad_alloc&) {
-    unmark_locked(hashes.first(marked));
-    throw;
-  }
-}
-
-void TieringState::unmark(std::span<const SequenceHash> hashes) noexcept {
-  MutexLock lock(mutex_);
-  unmark_locked(hashes);
-}
-
-void TieringState::unmark_locked(std::span<const SequenceHash> hashes) noexcept {
-  for (const SequenceHash& hash : hashes) {
-    const auto found = pending_.find(hash);
-    if (--found->second == 0) pending_.erase(found);
-  }
-}
-
-bool TieringState::pending(const SequenceHash& hash) const noexcept {
-  MutexLock lock(mutex_);
-  return pending_.contains(hash);
+void TieringState::drop_if_unwanted(TieringJob& job) {
+  if (job.drop_if_unwanted() && job.arrived()) job.settle(*this);
 }
 
 std::optional<BlockRun<MutableBlock<G2>>> TieringState::room_in_g2(std::uint32_t most) const {

@@ -14,6 +14,7 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/tiering/tiering_options.hpp"
 #include "kvbm/tiering/tiering_report.hpp"
+#include "src/host/tiering/pending_hashes.hpp"
 #include "src/host/tiering/staging_pool.hpp"
 #include "src/host/tiering/tiering_job.hpp"
 #include "src/host/tiering/write_behind.hpp"
@@ -120,10 +121,10 @@ class TieringState {
   [[nodiscard]] WriteBehind& write_behind() noexcept { return write_behind_; }
   /// Drops what is queued of `work`, and of its copies what nobody else has a part in.
   void give_up(OffloadWork& work);
+  /// If all who wanted it have given it up: drops what is not enqueued of a job, and settles it if that was all.
+  void drop_if_unwanted(TieringJob& job);
   /// Hashes on their way to G2, once for each who brings them there.
-  void mark(std::span<const SequenceHash> hashes);
-  void unmark(std::span<const SequenceHash> hashes) noexcept;
-  [[nodiscard]] bool pending(const SequenceHash& hash) const noexcept;
+  [[nodiscard]] PendingHashes& pending() noexcept { return pending_; }
 
   // ---- reports ----
   void report(TieringFailure failure);
@@ -137,7 +138,6 @@ class TieringState {
   [[nodiscard]] std::uint64_t page_bytes() const noexcept { return options_.g1_layout->config().block_bytes(); }
 
  private:
-  void unmark_locked(std::span<const SequenceHash> hashes) noexcept KVBM_REQUIRES(mutex_);
   void remove(const std::shared_ptr<TieringJob>& job);
 
   const BlockManager<G1> g1_;
@@ -147,33 +147,13 @@ class TieringState {
   const Stream chain_;
   const std::shared_ptr<Tickets> tickets_ = std::make_shared<Tickets>();
   WriteBehind write_behind_;
+  PendingHashes pending_;
 
   mutable Mutex mutex_;
   Jobs jobs_ KVBM_GUARDED_BY(mutex_);
   std::unordered_map<SequenceHash, std::shared_ptr<Load>> loads_ KVBM_GUARDED_BY(mutex_);
-  std::unordered_map<SequenceHash, std::uint32_t> pending_ KVBM_GUARDED_BY(mutex_);
   std::deque<TieringFailure> failures_ KVBM_GUARDED_BY(mutex_);
   TieringCounts counts_ KVBM_GUARDED_BY(mutex_);
-};
-
-/// Takes marks of pending hashes back at its end.
-class PendingMarks {
- public:
-  PendingMarks(TieringState& state, std::span<const SequenceHash> marked) noexcept : state_(state), left_(marked) {}
-  PendingMarks(const PendingMarks&) = delete;
-  PendingMarks& operator=(const PendingMarks&) = delete;
-  ~PendingMarks() { state_.unmark(left_); }
-
-  void release_first() noexcept {
-    state_.unmark(left_.first(1));
-    left_ = left_.subspan(1);
-  }
-  /// The last `count` are somebody else's from now on.
-  void hand_over(std::size_t count) noexcept { left_ = left_.first(left_.size() - count); }
-
- private:
-  TieringState& state_;
-  std::span<const SequenceHash> left_;
 };
 
 template <class Done>

@@ -35,13 +35,13 @@ struct WriteBehind::Batch {
   Batch(TieringState& tiers, std::size_t blocks_max) : state(tiers), most(blocks_max) {}
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
-  ~Batch() { state.unmark(marked); }
+  ~Batch() { state.pending().unmark(marked); }
 
   [[nodiscard]] bool empty() const noexcept { return duties.empty(); }
   void add(OffloadDuty duty, ImmutableBlock<G1> block) {
     if (empty()) reserve();  // then what is marked is sure to be unmarked
     const SequenceHash hash = duty.hash();
-    state.mark({&hash, 1});
+    state.pending().mark({&hash, 1});
     marked.push_back(hash);
     duties.push_back(std::move(duty));
     blocks.push_back(std::move(block));
@@ -148,7 +148,7 @@ void WriteBehind::fill(Batch& batch, TieringState& state, bool alone) {
       continue;
     }
     std::vector<ImmutableBlock<G1>> found;
-    if (!in_g2 && !state.pending(hash)) found = state.g1().scan_matches({&hash, 1}, false).into_blocks();
+    if (!in_g2 && !state.pending().contains(hash)) found = state.g1().scan_matches({&hash, 1}, false).into_blocks();
     if (found.empty()) {
       duty->finish(BlockProgress::Skipped);
       ++counts.skipped_blocks;
@@ -165,11 +165,8 @@ bool WriteBehind::begin(TieringState& state) {
     if (!turn.taken()) return false;
     Batch batch(state, std::min(state.options().offload_blocks_max, std::max(1u, state.g1().total_blocks() / 4)));
     fill(batch, state, alone);
-    const Sent sent = copy(state, batch);
-    if (sent == Sent::UnderWay) {
-      turn.hand_over();
-      return true;
-    }
+    const Sent sent = copy(state, batch, turn);
+    if (sent == Sent::UnderWay) return true;
     alone = alone || sent == Sent::NotTogether;
   }
 }
@@ -194,7 +191,7 @@ void WriteBehind::trim(Batch& batch, std::size_t size, TieringState& state) {
 }
 
 /// Copies as much of the batch as G2 has room for; the rest waits on.
-WriteBehind::Sent WriteBehind::copy(TieringState& state, Batch& batch) {
+WriteBehind::Sent WriteBehind::copy(TieringState& state, Batch& batch, Turn& turn) {
   if (batch.empty()) return Sent::Nothing;
   auto targets = state.room_in_g2(static_cast<std::uint32_t>(batch.duties.size()));
   if (!targets) {
@@ -214,7 +211,8 @@ WriteBehind::Sent WriteBehind::copy(TieringState& state, Batch& batch) {
   source.duties = std::move(batch.duties);
   Put::Begun put = Put::begin(state, source, std::move(*targets), hashes);
   if (put) {
-    static_cast<void>((*put)->drop_if_unwanted());  // whoever gave up before it was among the jobs has not seen it
+    turn.hand_over();
+    state.drop_if_unwanted(**put);  // whoever gave up before it was among the jobs has not seen it
     return Sent::UnderWay;
   }
   if (put.error().precondition && source.events() > 1) {

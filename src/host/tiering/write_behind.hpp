@@ -48,7 +48,7 @@ class WriteBehind {
   std::uint32_t put_back(std::span<OffloadDuty> duties);
   void fill(Batch& batch, TieringState& state, bool alone);
   void trim(Batch& batch, std::size_t size, TieringState& state);
-  [[nodiscard]] Sent copy(TieringState& state, Batch& batch);
+  [[nodiscard]] Sent copy(TieringState& state, Batch& batch, Turn& turn);
 
   const std::uint32_t queue_max_;
   const std::shared_ptr<Tickets> tickets_;
