@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+
+#include "tests/support/allocation_faults.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace kvbm {
@@ -48,6 +51,20 @@ TEST_F(HugePagePools, ThatAreEmptyOrMalformedHaveNoPage) {
 
   EXPECT_EQ(pools.size(), 4u);
   for (const HugePagePool& pool : pools) EXPECT_EQ(pool.pages_free, 0u) << pool.page_bytes;
+}
+
+TEST_F(HugePagePools, AreRefusedWithoutMemoryRatherThanEndingTheProgram) {
+  add("2048kB", "512\n", "12\n");
+  for (std::size_t n = 0;; ++n) {
+    const test::AllocationFault fault(n);
+    try {
+      EXPECT_LE(huge_page_pools(root_.path()).size(), 1u) << n;
+    } catch (const std::bad_alloc&) {
+      EXPECT_TRUE(fault.fired()) << n;
+    }
+    if (!fault.fired()) break;
+    ASSERT_LT(n, 1000u);
+  }
 }
 
 TEST(HugePageChoice, IsTheSmallestSizeWithEnoughPages) {

@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <latch>
+#include <new>
 #include <thread>
 
+#include "tests/support/allocation_faults.hpp"
 #include "tests/transfer/engine_world.hpp"
 
 // 6.6: what a Completion says and does
@@ -249,22 +252,44 @@ TEST(Completion, AllOrdersAStreamBehindTheLast) {
   EXPECT_FALSE(all.wait().error);
 }
 
-TEST(Completion, AllJoinsTheTextsOfAllThatFailed) {
-  EngineWorld world;
-  const std::vector<BlockPair> first{{0, 0}}, second{{1, 2}}, third{{2, 3}};
-  const auto next_launch = [&] { return world.device->call_counts().launches + 1; };
+/// Transfers of a block each, of which those that `fails` names have failed.
+std::vector<Completion> ended_transfers(EngineWorld& world, const std::array<bool, 3>& fails) {
+  const BlockPair blocks[]{{0, 0}, {1, 2}, {2, 3}};
   std::vector<Completion> parts;
-  for (const auto* blocks : {&first, &second, &third}) {
-    if (blocks != &second) world.device->add_fault({.kind = FaultKind::Launch, .n = next_launch()});
-    parts.push_back(world.engine->submit(world.save(*blocks, {.mechanism = Mechanism::CopyKernel})).value());
+  for (std::size_t i = 0; i < fails.size(); ++i) {
+    if (fails[i]) world.device->add_fault({FaultKind::Launch, world.device->call_counts().launches + 1});
+    parts.push_back(world.engine->submit(world.save({&blocks[i], 1}, {.mechanism = Mechanism::CopyKernel})).value());
     parts.back().wait();
   }
+  return parts;
+}
+
+TEST(Completion, AllJoinsTheTextsOfAllThatFailed) {
+  EngineWorld world;
+  const std::vector<Completion> parts = ended_transfers(world, {true, false, true});
   const Completion all = Completion::all(parts);
   ASSERT_TRUE(all.wait().error);
   EXPECT_EQ(all.wait().error->code, TransferError::Code::DeviceFailed);
   EXPECT_NE(all.wait().error->text.find("0 -> 0"), std::string::npos) << all.wait().error->text;
   EXPECT_EQ(all.wait().error->text.find("1 -> 2"), std::string::npos);
   EXPECT_NE(all.wait().error->text.find("2 -> 3"), std::string::npos);
+}
+
+TEST(Completion, AllTellsOfAFailureThoughThereIsNoMemoryForItsText) {
+  EngineWorld world;
+  const std::vector<Completion> parts = ended_transfers(world, {false, true, true});
+  for (std::size_t n = 0;; ++n) {
+    const test::AllocationFault fault(n);
+    try {
+      const Completion all = Completion::all(parts);
+      ASSERT_TRUE(all.wait().error) << n;
+      EXPECT_EQ(all.wait().error->code, TransferError::Code::DeviceFailed);
+      EXPECT_FALSE(all.wait().error->text.empty());
+    } catch (const std::bad_alloc&) {  // all() itself
+    }
+    if (!fault.fired()) break;
+    ASSERT_LT(n, 1000u);
+  }
 }
 
 TEST(Completion, TenThousandAreNeitherLostNorEndedTwice) {

@@ -32,8 +32,8 @@ bool refused_by_device(FaultKind kind, std::uint64_t n) {
 /// Makes an engine while a fault is there, which lets it throw an `Error`, or what the device makes of it. Whether it
 /// came to the fault.
 template <class Error, class Fault>
-bool refused_by_host(std::size_t n, const EmulatedDeviceOptions& on = {}) {
-  const auto device = EmulatedDevice::create(on);
+bool refused_by_host(std::size_t n) {
+  const auto device = EmulatedDevice::create();
   bool refused = false;
   bool fired = false;
   {
@@ -76,10 +76,7 @@ TEST(Construction, LeavesNothingWhereTheDeviceHasNoEvent) {
 }
 
 TEST(Construction, LeavesNothingWhereTheHostHasNoMemory) {
-  const EmulatedDeviceOptions no_sysfs{.host_register = false};  // libstdc++ ends the program if it lacks memory there
-  const auto attempt = [&](std::size_t n) {
-    return refused_by_host<std::bad_alloc, test::AllocationFault>(n, no_sysfs);
-  };
+  const auto attempt = [](std::size_t n) { return refused_by_host<std::bad_alloc, test::AllocationFault>(n); };
   EXPECT_GT(until_it_succeeds(0, attempt), 100u);
 }
 

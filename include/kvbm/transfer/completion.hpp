@@ -33,7 +33,8 @@ class Completion {
  public:
   /// Already done, without error.
   [[nodiscard]] static Completion ready();
-  /// Done when all are; its error joins the texts of all that failed. None at all: ready. Errors  std::bad_alloc.
+  /// Done when all are; its error joins the texts of all that failed, as far as there is memory for them then. None at
+  /// all: ready. Errors  std::bad_alloc.
   [[nodiscard]] static Completion all(std::span<const Completion> parts);
 
   Completion(const Completion&) noexcept;

@@ -40,10 +40,11 @@ class PrefixIndex::Table final : public Impl {
 
   void add(Source source) override {
     const auto tier = static_cast<unsigned>(feeds_.size());
-    blocks_ += source.blocks;
-    if (options_.hashes == 0 && planner_.keys() == 0) planner_ = PrefixPlanner<Slot>({blocks_});
+    const std::uint64_t blocks = blocks_ + source.blocks;
+    if (options_.hashes == 0 && planner_.keys() == 0) planner_ = PrefixPlanner<Slot>({blocks});
     feeds_.emplace_back(tier, source.blocks, std::move(source.log), std::move(source.registered),
                         options_.counts ? &holes_ : nullptr);
+    blocks_ = blocks;
   }
 
   Update update(TableMirror* mirror) override {

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <system_error>
 
+#include "memory/folder_names.hpp"
 #include "memory/text_file.hpp"
 
 namespace kvbm {
@@ -53,14 +52,12 @@ std::optional<std::uint64_t> overlap_opened(std::string_view line, std::uintptr_
 
 std::vector<HugePagePool> huge_page_pools(const std::string& root) {
   std::vector<HugePagePool> pools;
-  std::error_code error;
   const std::string folder = root + "/sys/kernel/mm/hugepages";
-  for (std::filesystem::directory_iterator place(folder, error), end; !error && place != end; place.increment(error)) {
-    const std::string path = place->path().string();
-    const std::optional<std::size_t> bytes = page_bytes_of(place->path().filename().string());
+  for (const std::string& name : names_in(folder)) {
+    const std::optional<std::size_t> bytes = page_bytes_of(name);
     if (!bytes) continue;
-    const std::uint64_t unused = count_in(path + "/free_hugepages");
-    pools.push_back({*bytes, unused - std::min(unused, count_in(path + "/resv_hugepages"))});
+    const std::uint64_t unused = count_in(folder + "/" + name + "/free_hugepages");
+    pools.push_back({*bytes, unused - std::min(unused, count_in(folder + "/" + name + "/resv_hugepages"))});
   }
   std::sort(pools.begin(), pools.end(),
             [](const HugePagePool& one, const HugePagePool& two) { return one.page_bytes < two.page_bytes; });

@@ -9,10 +9,9 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <filesystem>
 #include <map>
-#include <system_error>
 
+#include "memory/folder_names.hpp"
 #include "memory/text_file.hpp"
 
 namespace kvbm {
@@ -57,17 +56,6 @@ std::string node_folder(const std::string& root, int node) {
 }
 
 std::string pci_folder(const std::string& root) { return root + "/sys/bus/pci/devices"; }
-
-/// The names in a folder, in order; none if it cannot be read.
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator place(folder, error), end; !error && place != end; place.increment(error)) {
-    names.push_back(place->path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 bool is_nvidia_gpu(const std::string& folder) {
   const std::optional<std::string> vendor = read_text_file(folder + "/vendor");

@@ -1,6 +1,7 @@
 #include "kvbm/transfer/completion.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -41,20 +42,30 @@ struct AggregateState final : TransferState {
     end();
     run_callbacks();
   }
-  void sum_up() {
-    outcome = parts.front().outcome();
-    for (const Completion& part : std::span(parts).subspan(1)) {
+  void sum_up() noexcept {
+    const TransferOutcome& first = parts.front().outcome();
+    outcome.mechanism = first.mechanism;
+    outcome.queued = first.queued;
+    outcome.submitted = first.submitted;
+    for (const Completion& part : parts) {
       const TransferOutcome& its = part.outcome();
       outcome.bytes += its.bytes;
       outcome.queued = std::min(outcome.queued, its.queued);
       outcome.submitted = std::min(outcome.submitted, its.submitted);
       outcome.done = std::max(outcome.done, its.done);
-      if (!its.error) continue;
+      if (its.error) add(*its.error);
+    }
+  }
+  /// The code of the first, and the texts of all, as far as there is memory for them.
+  void add(const TransferError& error) noexcept {
+    try {
       if (outcome.error) {
-        outcome.error->text += "; " + its.error->text;
+        outcome.error->text += "; " + error.text;
       } else {
-        outcome.error = its.error;
+        outcome.error = error;
       }
+    } catch (const std::bad_alloc&) {
+      if (!outcome.error) outcome.error = TransferError{error.code, "out of memory"};  // short enough to need none
     }
   }
 
