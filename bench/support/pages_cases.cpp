@@ -8,10 +8,15 @@
 namespace kvbm::bench {
 namespace {
 
+void measure_occupation(PagesWorld& world) {
+  measure_thread_blocks(world);
+  measure_beside(world);
+}
+
 constexpr std::array kCases{PagesCase{"C1", &measure_offload},       PagesCase{"C2", &measure_onboard},
                             PagesCase{"C3", &measure_choice},        PagesCase{"C4", &measure_whole_pages},
                             PagesCase{"C5", &measure_permutations},  PagesCase{"C6", &measure_both_directions},
-                            PagesCase{"C7", &measure_submission},    PagesCase{"C8", &measure_thread_blocks},
+                            PagesCase{"C7", &measure_submission},    PagesCase{"C8", &measure_occupation},
                             PagesCase{"C9", &measure_pinned_memory}, PagesCase{"K1", &measure_checksums},
                             PagesCase{"K3", &compare_checksums}};
 

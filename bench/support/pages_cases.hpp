@@ -30,7 +30,8 @@ void measure_whole_pages(PagesWorld& world);      // C4
 void measure_permutations(PagesWorld& world);     // C5
 void measure_both_directions(PagesWorld& world);  // C6
 void measure_submission(PagesWorld& world);       // C7
-void measure_thread_blocks(PagesWorld& world);    // C8: how many a copy takes, and what it does to others
+void measure_thread_blocks(PagesWorld& world);    // C8: how many a copy takes
+void measure_beside(PagesWorld& world);           // and what it does to others
 void measure_pinned_memory(PagesWorld& world);    // C9
 void measure_checksums(PagesWorld& world);        // K1: their time beside a copy
 void compare_checksums(PagesWorld& world);        // K3: device against host

@@ -57,6 +57,13 @@ Memory PagesWorld::copied_to_device(const void* data, std::size_t bytes) {
   return memory;
 }
 
+void PagesWorld::copy_to_host(const Memory& memory, void* data) {
+  const Memory pinned = allocate_pinned(device_, memory.bytes());
+  device_->copy(pinned.address(), memory.address(), memory.bytes(), stream());
+  device_->synchronize(stream());
+  std::memcpy(data, pinned.address(), memory.bytes());
+}
+
 const BlockId* PagesWorld::ids(std::uint32_t count) {
   if (!ids_ || ids_->bytes() < count * sizeof(BlockId)) {
     std::vector<BlockId> numbers(count);

@@ -71,6 +71,13 @@ class PagesWorld {
   [[nodiscard]] Memory on_device(std::span<const Value> values) {
     return copied_to_device(values.data(), values.size_bytes());
   }
+  /// What such memory holds once the stream has come so far.
+  template <class Value>
+  [[nodiscard]] std::vector<Value> to_host(const Memory& memory) {
+    std::vector<Value> values(memory.bytes() / sizeof(Value));
+    copy_to_host(memory, values.data());
+    return values;
+  }
 
   // ---- contents ----
   /// Random bytes, by key, block, layer and place: the same in every layout of one shape.
@@ -105,6 +112,7 @@ class PagesWorld {
  private:
   [[nodiscard]] Completion submitted(const PagesMove& move);
   [[nodiscard]] Memory copied_to_device(const void* data, std::size_t bytes);
+  void copy_to_host(const Memory& memory, void* data);
   [[nodiscard]] const BlockId* ids(std::uint32_t count);
   void finish();
 
