@@ -58,18 +58,14 @@ void permute_cells_on_host(benchmark::State& state) {
   const auto order = static_cast<InnerOrder>(state.range(0));
   const auto source = pages(LayoutKind::LayerSeparateOuterFirst);
   const auto target = pages(LayoutKind::FullyContiguous, order);
-  const KernelCall call = kernels::permute_cells({source->host_view(),
-                                                  target->host_view(),
-                                                  InnerOrder::Nhd,
-                                                  order,
+  const kernels::RowGrid rows{16, 8, 256};
+  const KernelCall call = kernels::permute_cells({{source->host_view(), InnerOrder::Nhd, rows},
+                                                  {target->host_view(), order, rows},
                                                   pairs().data(),
                                                   kBlocks,
                                                   {0, 8},
-                                                  8,
                                                   2,
-                                                  16,
-                                                  8,
-                                                  256,
+                                                  rows,
                                                   0});
   state.SetLabel("nhd to " + std::string(to_text(order)));
   for (auto _ : state) {

@@ -12,19 +12,22 @@ namespace kvbm::kernels {
 
 /// One side of a permutation: where the row of (block, layer, outer, token, head) lies.
 struct RowSide {
-  PageView view;  // a universal page is cells of no size of their own, at the strides of layer and outer
+  PageView view;  // pages that are not made of cells count as cells of no size of their own
+  std::uint64_t start;
   std::uint64_t token_stride;
   std::uint64_t head_stride;
 
-  RowSide(const PermuteCells& permute, const PageView& page_view, InnerOrder order) noexcept : view(page_view) {
-    const std::uint64_t row = permute.row_bytes;
-    token_stride = order == InnerOrder::Nhd ? row * permute.heads : row;
-    head_stride = order == InnerOrder::Nhd ? row : row * permute.tokens;
-    if (order == InnerOrder::UniversalTp) {
-      view.outer_stride = row * permute.tokens;
-      view.layer_stride = view.outer_stride * permute.outer;
-      head_stride = view.layer_stride * permute.layers_total;
-    }
+  explicit RowSide(const PermuteSide& side) noexcept : view(side.view), start(side.start) {
+    const PageStrides strides = page_strides(side.view, side.order, side.rows);
+    view.layer_stride = strides.layer;
+    view.outer_stride = strides.outer;
+    token_stride = strides.token;
+    head_stride = strides.head;
+  }
+
+  /// What the addresses of rows of one cell differ by has no bit below the lowest of these.
+  [[nodiscard]] std::uint64_t stride_bits(const RowGrid& rows) const noexcept {
+    return (rows.tokens > 1 ? token_stride : 0) | (rows.heads > 1 ? head_stride : 0);
   }
 };
 
@@ -37,17 +40,18 @@ class PermutePieces {
 
   explicit PermutePieces(const PermuteCells& permute) noexcept
       : blocks_(permute.blocks),
-        source_(permute, permute.source, permute.source_order),
-        target_(permute, permute.target, permute.target_order),
-        tokens_are_slow_(permute.target_order == InnerOrder::Nhd),
+        source_(permute.source),
+        target_(permute.target),
+        tokens_are_slow_(target_.token_stride > target_.head_stride),
         first_layer_(permute.layers.begin),
-        cell_bytes_(std::uint64_t{permute.tokens} * permute.heads * permute.row_bytes),
+        cell_bytes_(std::uint64_t{permute.rows.tokens} * permute.rows.heads * permute.rows.row_bytes),
         per_cell_(positive((cell_bytes_ + kPieceBytes - 1) / kPieceBytes)),
         per_layer_(positive(permute.outer)),
         per_pair_(positive(permute.layers.size())),
-        row_bytes_(positive(permute.row_bytes)),
+        row_bytes_(positive(permute.rows.row_bytes)),
         row_bytes_near_(static_cast<std::uint32_t>(row_bytes_.divisor())),
-        fast_rows_(static_cast<std::uint32_t>(positive(tokens_are_slow_ ? permute.heads : permute.tokens))) {
+        fast_rows_(static_cast<std::uint32_t>(positive(tokens_are_slow_ ? permute.rows.heads : permute.rows.tokens))),
+        row_bits_(row_bytes_.divisor() | source_.stride_bits(permute.rows) | target_.stride_bits(permute.rows)) {
     if (cell_bytes_ != 0) {
       count_ = std::uint64_t{permute.count} * permute.layers.size() * permute.outer * per_cell_.divisor();
     }
@@ -58,21 +62,20 @@ class PermutePieces {
   /// Moves one piece, its bytes shared out among `lanes` callers.
   KVBM_HOST_DEVICE void operator()(std::uint64_t index, std::uint32_t lane, std::uint32_t lanes) const noexcept {
     const Piece piece = piece_at(index);
-    const std::uint32_t width =
-        access_width(address_bits(piece.source) | address_bits(piece.target) | row_bytes_.divisor());
+    const std::uint32_t width = access_width(address_bits(piece.source) | address_bits(piece.target) | row_bits_);
     with_unit_of(width, [&]<class Unit>() { move_units<Unit>(piece, lane, lanes); });
   }
 
  private:
   // A run of bytes of a cell: it begins first_byte bytes into row first_row, rows counted as in the target.
   struct Piece {
-    const std::byte* source;  // cells
+    const std::byte* source;  // first rows of cells
     std::byte* target;
     std::uint32_t first_row;
     std::uint32_t first_byte;
     std::uint32_t bytes;
   };
-  // Bytes from the start of the cell, on either side.
+  // Bytes from the first row of the cell, on either side.
   struct Offsets {
     std::uint64_t source;
     std::uint64_t target;
@@ -90,8 +93,9 @@ class PermutePieces {
     const std::uint64_t row = row_bytes_.quotient(start);
     const std::uint64_t rest = cell_bytes_ - start;
     const BlockPair block = blocks_[pair];
-    return {source_.view.cell(block.source, layer, outer), target_.view.cell(block.target, layer, outer),
-            static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(start - row * row_bytes_.divisor()),
+    return {source_.view.cell(block.source, layer, outer) + source_.start,
+            target_.view.cell(block.target, layer, outer) + target_.start, static_cast<std::uint32_t>(row),
+            static_cast<std::uint32_t>(start - row * row_bytes_.divisor()),
             rest < kPieceBytes ? static_cast<std::uint32_t>(rest) : kPieceBytes};
   }
 
@@ -142,6 +146,7 @@ class PermutePieces {
   FastDivide64 row_bytes_;
   FastDivide32 row_bytes_near_;  // for offsets within a piece
   FastDivide32 fast_rows_;
+  std::uint64_t row_bits_;  // of everything that the addresses of two rows of a cell can differ by
   std::uint64_t count_ = 0;
 };
 

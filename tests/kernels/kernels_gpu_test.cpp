@@ -68,7 +68,7 @@ TEST(RegisterKernels, GivesEveryCallItsLauncher) {
   EXPECT_TRUE(copy_cells({{}, {}, nullptr, 0, {}, 0, 0, 0}).runs_on_cuda());
   EXPECT_TRUE(bulk_copy_cells({{}, {}, nullptr, 0, {}, 0, 0, 0}).runs_on_cuda());
   EXPECT_TRUE(
-      permute_cells({{}, {}, InnerOrder::Nhd, InnerOrder::Hnd, nullptr, 0, {}, 0, 0, 0, 0, 0, 0}).runs_on_cuda());
+      permute_cells({{{}, InnerOrder::Nhd, {}}, {{}, InnerOrder::Hnd, {}}, nullptr, 0, {}, 0, {}, 0}).runs_on_cuda());
   EXPECT_TRUE(checksum_pages({{}, nullptr, 0, {}, nullptr}).runs_on_cuda());
   EXPECT_TRUE(fill_pages({{}, nullptr, 0, {}, FillPattern::Constant, 0}).runs_on_cuda());
 }
@@ -169,6 +169,8 @@ TEST_F(KernelsOnGpu, PermuteMovesSomeLayersOfAnyLayout) {
 }
 
 TEST_F(KernelsOnGpu, PermuteMovesRowsAtEveryMisalignment) { test::check_permute_at_every_misalignment(*world_); }
+
+TEST_F(KernelsOnGpu, PermuteMovesPartsOfPages) { test::check_permute_of_parts(*world_); }
 
 TEST_F(KernelsOnGpu, PermuteMovesAProductionShape) { test::check_permute_of_a_production_shape(*world_, 6, 80); }
 

@@ -32,6 +32,8 @@ TEST_F(PermuteCellsOnHost, MovesRowsAtEveryMisalignment) { test::check_permute_a
 
 TEST_F(PermuteCellsOnHost, MovesAProductionShape) { test::check_permute_of_a_production_shape(world_, 3, 8); }
 
+TEST_F(PermuteCellsOnHost, MovesPartsOfPagesBetweenPlacesOfAnyAlignment) { test::check_permute_of_parts(world_); }
+
 TEST_F(PermuteCellsOnHost, TouchesNothingIfThereIsNothingToDo) { test::check_permute_of_nothing(world_); }
 
 // What a warp does: lanes one after the other, pieces in any order.
@@ -44,8 +46,9 @@ TEST_F(PermuteCellsOnHost, AnySplitOverLanesMovesTheSameBytes) {
     std::vector<std::vector<std::byte>> results;
     for (std::uint32_t lanes : {1u, 3u, 32u}) {
       test::TestPages target(world_, shape);
+      const RowGrid rows{16, 8, 48};
       const PermutePieces pieces(
-          {source.view(), target.view(), c.source_order, c.target_order, &pair, 1, {0, 2}, 2, 2, 16, 8, 48, 0});
+          {{source.view(), c.source_order, rows}, {target.view(), c.target_order, rows}, &pair, 1, {0, 2}, 2, rows, 0});
       for (std::uint64_t i = pieces.count(); i-- > 0;) {
         for (std::uint32_t lane = 0; lane < lanes; ++lane) pieces(i, lane, lanes);
       }
@@ -66,6 +69,17 @@ TEST(PermuteCells, GoesBetweenOrdersOfRowsOnly) {
   }
 }
 
+TEST(PermuteCells, EveryOrderGoesToItself) {
+  for (InnerOrder order : {InnerOrder::Unknown, InnerOrder::UniversalPp}) EXPECT_TRUE(can_permute(order, order));
+}
+
+TEST(PermuteCells, CountsRowsAndTheirBytesIn32Bits) {
+  EXPECT_TRUE(can_count({1, 1, 0x7FFF'FFFF}));
+  EXPECT_FALSE(can_count({1, 1, 0x8000'0000}));
+  EXPECT_TRUE(can_count({0xFFFF, 0x1'0001, 16}));
+  EXPECT_FALSE(can_count({0x1'0000, 0x1'0000, 16}));
+}
+
 TEST(PermuteCells, ThereIsAKernelForEveryTransform) {
   for (InnerOrder source : test::kRowOrders) {
     for (InnerOrder target : test::kRowOrders) {
@@ -74,14 +88,25 @@ TEST(PermuteCells, ThereIsAKernelForEveryTransform) {
   }
 }
 
+constexpr RowGrid kOneRow{1, 1, 16};
+
+PermuteCells nothing(InnerOrder source, InnerOrder target, LayerRange layers) {
+  const PageView view{.layers = 1, .outer = 1};
+  return {{view, source, kOneRow}, {view, target, kOneRow}, nullptr, 0, layers, 1, kOneRow, 0};
+}
+
 TEST(PermuteCellsDeathTest, OrdersWithoutKernelAreABug) {
-  const PermuteCells none{{}, {}, InnerOrder::Nhd, InnerOrder::UniversalPp, nullptr, 0, {0, 0}, 1, 1, 1, 1, 16, 0};
+  const PermuteCells none = nothing(InnerOrder::Nhd, InnerOrder::UniversalPp, {0, 0});
   EXPECT_DEATH(static_cast<void>(permute_cells(none)), "there is a kernel between these orders");
 }
 
-TEST(PermuteCellsDeathTest, LayersBeyondThePageAreABug) {
-  const PermuteCells beyond{{}, {}, InnerOrder::Nhd, InnerOrder::Hnd, nullptr, 0, {0, 2}, 1, 1, 1, 1, 16, 0};
-  EXPECT_DEATH(static_cast<void>(permute_cells(beyond)), "layers lie within the page");
+TEST(PermuteCellsDeathTest, APartBeyondThePageIsABug) {
+  const PermuteCells layers = nothing(InnerOrder::Nhd, InnerOrder::Hnd, {0, 2});
+  EXPECT_DEATH(static_cast<void>(permute_cells(layers)), "what moves lies within the page");
+  PermuteCells heads = nothing(InnerOrder::Nhd, InnerOrder::Hnd, {0, 1});
+  heads.rows.heads = 2;
+  heads.source.rows.heads = 2;
+  EXPECT_DEATH(static_cast<void>(permute_cells(heads)), "what moves lies within the page");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <tuple>
 #include <vector>
 
 #include "kernels/permute_cells.hpp"
@@ -11,6 +12,8 @@
 #include "tests/kernels/test_pages.hpp"
 
 namespace kvbm::test {
+
+using kernels::RowGrid;
 
 /// Pages of [layers, outer, tokens, heads] rows of row_bytes in the order of each side.
 struct PermuteCase {
@@ -73,9 +76,15 @@ void expect_permuted(World& world, const PermuteCase& c) {
     }
   }
 
-  world.run(c.make({source.view(), target.view(), c.source_order, c.target_order, copied_to(world, blocks),
-                    static_cast<std::uint32_t>(blocks.size()), c.range, c.layers, c.outer, c.tokens, c.heads,
-                    c.row_bytes, c.grid_max}));
+  const RowGrid rows{c.tokens, c.heads, c.row_bytes};
+  world.run(c.make({{source.view(), c.source_order, rows},
+                    {target.view(), c.target_order, rows},
+                    copied_to(world, blocks),
+                    static_cast<std::uint32_t>(blocks.size()),
+                    c.range,
+                    c.outer,
+                    rows,
+                    c.grid_max}));
 
   target.expect_equal(expected, "target");
   source.expect_equal(source_before, "source");
@@ -155,13 +164,101 @@ void check_permute_of_a_production_shape(World& world, std::uint32_t blocks, std
       [&](const PermuteCase& c) { expect_permuted(world, c); });
 }
 
+/// A part of a page: rows from one of them on, and bytes of each from one of them on.
+struct PagePartCase {
+  PermuteCase page;
+  std::uint32_t outer;  ///< the first; one moves
+  std::uint32_t token;  ///< the first
+  std::uint32_t head;   ///< the first
+  std::uint32_t byte;   ///< the first
+
+  [[nodiscard]] std::byte* row(const PageView& view, BlockId block, std::uint32_t layer, std::uint32_t from_token,
+                               std::uint32_t from_head) const {
+    return row_of(page, page.source_order, view, block, layer, outer, token + from_token, head + from_head) + byte;
+  }
+  [[nodiscard]] kernels::PermuteSide side(const PageView& view) const {
+    const std::byte* const first_row = row_of(page, page.source_order, view, 0, 0, 0, 0, 0);
+    return {view,
+            page.source_order,
+            {page.tokens, page.heads, page.row_bytes},
+            static_cast<std::uint64_t>(row(view, 0, 0, 0, 0) - first_row)};
+  }
+  [[nodiscard]] PageShape shape() const {
+    return {.kind = page.source_kind,
+            .blocks = page.blocks,
+            .layers = page.layers,
+            .outer = page.outer,
+            .cell_bytes = std::uint64_t{page.tokens} * page.heads * page.row_bytes};
+  }
+};
+
+/// Moves `rows` of two layers, from a part of pages to a part of others, each side in its page's source_order.
+template <class World>
+void expect_part_permuted(World& world, const PagePartCase& from, const PagePartCase& to, const RowGrid& rows) {
+  TestPages source(world, from.shape()), target(world, to.shape());
+  source.randomize(11);
+  std::vector<std::byte> expected = target.snapshot();
+  const std::vector<BlockPair> blocks{{0, 2}, {2, 1}};
+  for (const BlockPair pair : blocks) {
+    for (std::uint32_t layer = 0; layer < 2; ++layer) {
+      for (std::uint32_t token = 0; token < rows.tokens; ++token) {
+        for (std::uint32_t head = 0; head < rows.heads; ++head) {
+          std::memcpy(&expected[target.place(to.row(target.view(), pair.target, layer, token, head))],
+                      from.row(source.view(), pair.source, layer, token, head), rows.row_bytes);
+        }
+      }
+    }
+  }
+
+  world.run(from.page.make({from.side(source.view()),
+                            to.side(target.view()),
+                            copied_to(world, blocks),
+                            static_cast<std::uint32_t>(blocks.size()),
+                            {0, 2},
+                            1,
+                            rows,
+                            0}));
+
+  target.expect_equal(expected, "target");
+}
+
+/// Pages of two shapes, of which parts of several widths lie at places of all alignments.
+template <class World>
+void check_permute_of_parts(World& world) {
+  for_each_order_pair({.tokens = 6, .heads = 5, .row_bytes = 48}, [&](const PermuteCase& c) {
+    for (const LayoutKind kind : kEveryKind) {
+      PermuteCase other{.source_order = c.target_order, .layers = 3, .outer = 1, .tokens = 4, .heads = 7};
+      PermuteCase page = c;
+      if (is_operational(c.source_order)) page.source_kind = kind;
+      if (is_operational(c.target_order)) other.source_kind = kind;
+      for (const std::uint32_t other_row : {56u, 64u, 4096u + 40u}) {
+        other.row_bytes = other_row;
+        for (const auto& [byte, other_byte, rows] : {std::tuple(0u, 0u, RowGrid{4, 5, 48}),
+                                                     {12u, 4u, RowGrid{3, 2, 20}},
+                                                     {0u, 8u, RowGrid{1, 1, 8}},
+                                                     {16u, 32u, RowGrid{2, 3, 16}},
+                                                     {47u, 0u, RowGrid{4, 4, 1}},
+                                                     {0u, 16u, RowGrid{1, 4, 32}}}) {
+          const PagePartCase from{page, 1, 6 - rows.tokens, 5 - rows.heads, byte};
+          const PagePartCase to{other, 0, 0, 2, other_byte};
+          expect_part_permuted(world, from, to, rows);
+          if (testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  });
+}
+
 template <class World>
 void check_permute_of_nothing(World& world) {
   for_each_order_pair({}, [&](const PermuteCase& c) {
     const BlockPair* pairs = copied_to(world, std::vector<BlockPair>{{0, 0}});
     const auto run = [&](const BlockPair* blocks, std::uint32_t count, LayerRange layers, std::uint32_t tokens,
                          std::uint32_t row_bytes) {
-      world.run(c.make({{}, {}, c.source_order, c.target_order, blocks, count, layers, 4, 2, tokens, 3, row_bytes, 0}));
+      const PageView view{.layers = 4, .outer = 2};
+      const RowGrid rows{tokens, 3, row_bytes};
+      world.run(
+          c.make({{view, c.source_order, rows}, {view, c.target_order, rows}, blocks, count, layers, 2, rows, 0}));
     };
     run(nullptr, 0, {0, 4}, 4, 16);
     run(pairs, 1, {2, 2}, 4, 16);

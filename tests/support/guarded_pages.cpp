@@ -4,8 +4,10 @@
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "kvbm/device/stream_owner.hpp"
+#include "kvbm/layout/layout_view.hpp"
 #include "tests/support/pinned_bytes.hpp"
 
 namespace kvbm::test {
@@ -92,6 +94,16 @@ void GuardedPages::write(const std::vector<Bytes>& content) {
   }
 }
 
+GuardedPages::Position GuardedPages::at(const std::byte* address) const {
+  const auto regions = layout_->regions();
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    const std::byte* const begin = regions[i].address();
+    if (address < begin || address >= begin + regions[i].bytes()) continue;
+    return {i, kBefore + place_.shift + static_cast<std::size_t>(address - begin)};
+  }
+  throw std::logic_error("no address of these pages");
+}
+
 GuardedPages::Position GuardedPages::cell(BlockId block, std::uint32_t layer, std::uint32_t outer) const {
   const LayoutConfig& shape = config();
   const std::size_t cell_bytes = shape.cell_bytes();
@@ -155,6 +167,41 @@ std::vector<GuardedPages::Bytes> permuted(const GuardedPages& source, InnerOrder
         }
       }
     }
+  }
+  return to;
+}
+
+namespace {
+
+/// Calls visit(indices) for each element of a page.
+template <class Visit>
+void for_each_element(std::span<const ViewAxis> axes, AxisIndices& indices, const Visit& visit) {
+  if (axes.empty()) return visit(std::as_const(indices));
+  for (std::uint64_t i = 0; i < axes.front().extent; ++i) {
+    indices[axes.front().axis] = i;
+    for_each_element(axes.subspan(1), indices, visit);
+  }
+}
+
+}  // namespace
+
+std::vector<GuardedPages::Bytes> sliced(const GuardedPages& source, const std::vector<GuardedPages::Bytes>& from,
+                                        const GuardedPages& target, std::vector<GuardedPages::Bytes> to,
+                                        std::span<const BlockPair> blocks, std::span<const AxisSlice> slices) {
+  LayoutView of_source = LayoutView::of(*source.layout()), of_target = LayoutView::of(*target.layout());
+  for (const AxisSlice& slice : slices) {
+    of_source = of_source.slice(slice.axis, slice.source_start, slice.length).value();
+    of_target = of_target.slice(slice.axis, slice.target_start, slice.length).value();
+  }
+  for (const BlockPair pair : blocks) {
+    const LayoutView source_page = of_source.at(Axis::Block, pair.source).value();
+    const LayoutView target_page = of_target.at(Axis::Block, pair.target).value();
+    AxisIndices indices;
+    for_each_element(source_page.axes(), indices, [&](const AxisIndices& element) {
+      const GuardedPages::Position at = source.at(source_page.address_of(element).value());
+      const GuardedPages::Position into = target.at(target_page.address_of(element).value());
+      std::memcpy(&to[into.region][into.offset], &from[at.region][at.offset], source.config().element_bytes);
+    });
   }
   return to;
 }

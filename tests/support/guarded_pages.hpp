@@ -9,6 +9,7 @@
 #include "kvbm/device/device.hpp"
 #include "kvbm/layout/block_layout.hpp"
 #include "kvbm/layout/block_pair.hpp"
+#include "kvbm/transfer/axis_slice.hpp"
 
 namespace kvbm::test {
 
@@ -42,6 +43,8 @@ class GuardedPages {
     std::size_t region;
     std::size_t offset;
   };
+  /// Of an address within one of the layout's regions.
+  [[nodiscard]] Position at(const std::byte* address) const;
   [[nodiscard]] Position cell(BlockId block, std::uint32_t layer, std::uint32_t outer) const;
   /// A row of head_dim elements, of pages in `order`.
   [[nodiscard]] Position row(InnerOrder order, BlockId block, std::uint32_t layer, std::uint32_t outer,
@@ -67,6 +70,15 @@ class GuardedPages {
                                                         const GuardedPages& target, InnerOrder target_order,
                                                         std::vector<GuardedPages::Bytes> target_content,
                                                         std::span<const BlockPair> blocks, LayerRange layers);
+
+/// The same with those elements moved that slices of both views name, each from the address that one view has for it to
+/// that of the other.
+[[nodiscard]] std::vector<GuardedPages::Bytes> sliced(const GuardedPages& source,
+                                                      const std::vector<GuardedPages::Bytes>& source_content,
+                                                      const GuardedPages& target,
+                                                      std::vector<GuardedPages::Bytes> target_content,
+                                                      std::span<const BlockPair> blocks,
+                                                      std::span<const AxisSlice> slices);
 
 /// `count` pairs of distinct sources and distinct targets below `blocks`, in random order.
 [[nodiscard]] std::vector<BlockPair> random_pairs(std::uint32_t blocks, std::uint32_t count, std::mt19937_64& random);

@@ -25,9 +25,11 @@ class SubmitPath : public testing::TestWithParam<Mechanism> {
   /// Both ways, by layers, behind streams.
   void submit_all() {
     const StreamView after[]{StreamView(nullptr), StreamView(nullptr)};
+    const AxisSlice slices[]{{Axis::Layer, 10, 20, 30}};
     submit(store_, cache_, {.after_streams = after});
     submit(cache_, store_, {.priority = TransferPriority::OnDemand});
     submit(store_, cache_, {.layers = LayerRange{10, 20}, .layer_events = true});
+    submit(store_, cache_, {.slices = slices});
   }
   template <class Work>
   [[nodiscard]] static bool allocates(const Work& work) {

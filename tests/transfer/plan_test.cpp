@@ -183,6 +183,75 @@ TEST_F(Plan, TheLinkCarriesWholePagesToBePermuted) {
   EXPECT_EQ(plan(load)->mechanism, Mechanism::PermuteKernel);
 }
 
+TEST_F(Plan, SlicesOfLayersMoveLikeWholePages) {
+  LayoutConfig more = llama();
+  more.layers = 100;
+  const std::vector<AxisSlice> slices{{Axis::Layer, 10, 90, 10}};
+  const auto planned = plan({.source = layout(kFc, MemoryKind::Device),
+                             .target = layout(kFc, MemoryKind::Device, more),
+                             .blocks = kScattered,
+                             .slices = slices});
+  ASSERT_TRUE(planned);
+  EXPECT_FALSE(planned->permutes());
+  EXPECT_EQ(planned->layers, (LayerRange{90, 100}));
+  EXPECT_EQ(planned->direct_shape(planned->layers).spans_per_block(), 1u);
+}
+
+TEST_F(Plan, APartOfCellsIsPermutedAndStagedIfTheHostsPagesAreWhole) {
+  LayoutConfig all = llama(), half = llama();
+  all.order = half.order = InnerOrder::Nhd;
+  half.heads = 4;
+  half.inner = 512;
+  const std::vector<AxisSlice> save_half{{Axis::Head, 4, 0, 4}}, load_half{{Axis::Head, 0, 4, 4}};
+  const auto with = [&](const LayoutConfig& device, const LayoutConfig& host, const std::vector<AxisSlice>& slices,
+                        std::optional<Mechanism> forced = {}) {
+    return plan({.source = layout(kBlockFirst, MemoryKind::Device, device),
+                 .target = layout(kFc, MemoryKind::Pinned, host),
+                 .blocks = kScattered,
+                 .slices = slices,
+                 .mechanism = forced});
+  };
+  EXPECT_EQ(with(all, half, save_half)->mechanism, Mechanism::Staged);
+  EXPECT_EQ(with(half, all, load_half)->mechanism, Mechanism::PermuteKernel);
+  EXPECT_EQ(with(all, half, save_half)->block_bytes(), half.block_bytes());
+  for (const Mechanism forced : {Mechanism::Staged, Mechanism::Copies, Mechanism::CopyKernel, Mechanism::HostCopy}) {
+    const auto refused = with(half, all, load_half, forced);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::Unsupported);
+    EXPECT_NE(refused.error().text.find(to_text(forced)), std::string::npos) << refused.error().text;
+  }
+}
+
+TEST_F(Plan, SlicesBetweenOrdersWithoutKernelAreNone) {
+  LayoutConfig source = llama(), target = llama();
+  source.order = InnerOrder::UniversalTp;
+  target.order = InnerOrder::UniversalPp;
+  const std::vector<AxisSlice> slices{{Axis::Head, 0, 0, 4}};
+  EXPECT_EQ(plan({.source = layout(kFc, MemoryKind::Device, source),
+                  .target = layout(kFc, MemoryKind::Device, target),
+                  .blocks = kScattered,
+                  .slices = slices})
+                .error()
+                .code,
+            Code::NoKernel);
+}
+
+TEST_F(Plan, RowsThatAKernelCannotCountAreRefused) {
+  LayoutConfig wide = llama();
+  wide.blocks = wide.layers = wide.outer = wide.tokens = 1;
+  wide.heads = 1;
+  wide.inner = 1u << 31;
+  wide.element_bytes = 8;
+  const std::vector<AxisSlice> slices{{Axis::Payload, 0, 0, (1u << 31) - 1}};
+  const auto planned = plan({.source = layout(kFc, MemoryKind::Device, wide),
+                             .target = layout(kFc, MemoryKind::Device, wide),
+                             .blocks = std::vector<BlockPair>{{0, 0}},
+                             .slices = slices});
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, Code::Unsupported);
+  EXPECT_NE(planned.error().text.find("too much for a kernel"), std::string::npos) << planned.error().text;
+}
+
 TEST_F(Plan, TheTableChoosesByWhatTheSpansAre) {
   const auto chosen = [&](LayoutKind from, MemoryKind source, LayoutKind to, MemoryKind target,
                           const std::vector<BlockPair>& blocks) {

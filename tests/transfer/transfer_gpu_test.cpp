@@ -1,6 +1,7 @@
 #include "kvbm/device/cuda_device.hpp"
 #include "tests/support/transfer_copies.hpp"
 #include "tests/support/transfer_orders.hpp"
+#include "tests/support/transfer_slices.hpp"
 
 // The suites of the emulated device, on the GPU. They skip where there is none.
 
@@ -21,6 +22,7 @@ std::string device_name(const testing::TestParamInfo<TransferDevice>& info) { re
 
 INSTANTIATE_TEST_SUITE_P(Cuda, TransferCopies, testing::ValuesIn(gpus()), device_name);
 INSTANTIATE_TEST_SUITE_P(Cuda, TransferOrders, testing::ValuesIn(gpus()), device_name);
+INSTANTIATE_TEST_SUITE_P(Cuda, TransferSlices, testing::ValuesIn(gpus()), device_name);
 
 }  // namespace
 }  // namespace kvbm::test

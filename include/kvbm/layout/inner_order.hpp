@@ -32,6 +32,11 @@ enum class OrderTransform : std::uint8_t {
   return order == InnerOrder::UniversalTp || order == InnerOrder::UniversalPp;
 }
 
+/// Whether blocks lie as cells [layers, outer], each in one piece, whatever is in them.
+[[nodiscard]] constexpr bool is_made_of_cells(InnerOrder order) noexcept {
+  return order == InnerOrder::Unknown || is_operational(order);
+}
+
 /// Whether bytes cannot be copied as they lie. Unknown differs from every order but itself.
 [[nodiscard]] constexpr bool requires_transform(InnerOrder source, InnerOrder target) noexcept {
   return source != target;

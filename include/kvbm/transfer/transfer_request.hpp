@@ -9,6 +9,7 @@
 #include "kvbm/base/types.hpp"
 #include "kvbm/layout/block_layout.hpp"
 #include "kvbm/layout/block_pair.hpp"
+#include "kvbm/transfer/axis_slice.hpp"
 #include "kvbm/transfer/keepalive.hpp"
 
 namespace kvbm {
@@ -20,7 +21,8 @@ enum class Mechanism : std::uint8_t {
   BatchedCopy,     ///< all runs in one call of the driver
   CopyKernel,      ///< 16-byte loads, several in flight
   BulkCopyKernel,  ///< compute capability 9.0 or later
-  PermuteKernel,   ///< the orders of the two sides differ; between two kinds of host memory the CPU runs it
+  PermuteKernel,   ///< the orders of the two sides differ, or a part of cells moves; between two kinds of host memory
+                   ///< the CPU runs it
   Staged,          ///< through a ring: gather, scatter or permute on the device, and whole spans over the link
 };
 
@@ -36,6 +38,8 @@ struct TransferRequest {
   std::shared_ptr<const BlockLayout> target;
   std::span<const BlockPair> blocks{};
   std::optional<LayerRange> layers{};           ///< absent: all
+  std::span<const AxisSlice> slices{};          ///< none: whole pages. One for an axis; the extents of the two sides
+                                                ///< may differ there, and layers are counted as the target's
   std::span<const StreamView> after_streams{};  ///< everything enqueued there so far comes first
   std::span<const EventView> after_events{};    ///< the last writer of the source, the last reader of the target
   TransferPriority priority = TransferPriority::WriteBehind;
@@ -53,7 +57,9 @@ struct TransferError {
     BlockOutOfRange,
     SourceIsTarget,  ///< a block is source and target of one layout, or the two layouts overlap
     LayerRangeOutOfRange,
-    ShapeMismatch,  ///< layers, outer, cell bytes, element width or heads differ
+    InvalidSlice,   ///< empty, beyond an extent, of Block, of an axis that is sliced already or that a side does not
+                    ///< have
+    ShapeMismatch,  ///< layers, outer, cell bytes, element width or heads differ; or an axis that is not sliced
     NoKernel,       ///< no permutation between these orders
     Unsupported,    ///< no path between these kinds of memory, or the forced mechanism cannot do it
     QueueFull,

@@ -15,18 +15,47 @@ void permute_on_host(const PermuteCells& permute) {
   for (std::uint64_t i = 0; i < pieces.count(); ++i) pieces(i, 0, 1);
 }
 
+bool lies_within(const PermuteCells& permute, const PermuteSide& page) {
+  return permute.layers.begin <= permute.layers.end && permute.layers.end <= page.view.layers &&
+         permute.outer <= page.view.outer && permute.rows.tokens <= page.rows.tokens &&
+         permute.rows.heads <= page.rows.heads && permute.rows.row_bytes <= page.rows.row_bytes;
+}
+
 }  // namespace
 
-bool can_permute(InnerOrder source, InnerOrder target) noexcept { return has_rows(source) && has_rows(target); }
+PageStrides page_strides(const PageView& view, InnerOrder order, const RowGrid& rows) noexcept {
+  const std::uint64_t row = rows.row_bytes;
+  const std::uint64_t of_tokens = row * rows.tokens;
+  switch (order) {
+    case InnerOrder::Unknown:
+    case InnerOrder::Nhd:
+      return {view.layer_stride, view.outer_stride, row * rows.heads, row};
+    case InnerOrder::Hnd:
+      return {view.layer_stride, view.outer_stride, row, of_tokens};
+    case InnerOrder::UniversalTp:
+      return {of_tokens * view.outer, of_tokens, row, of_tokens * view.outer * view.layers};
+    case InnerOrder::UniversalPp:
+      break;
+  }
+  return {of_tokens * view.outer * rows.heads, of_tokens, row, of_tokens * view.outer};
+}
+
+bool can_permute(InnerOrder source, InnerOrder target) noexcept {
+  return source == target || (has_rows(source) && has_rows(target));
+}
+
+bool can_count(const RowGrid& rows) noexcept {
+  constexpr std::uint64_t kRowBytesMax = 0x7FFF'FFFF;  // offsets near a row are counted in 32 bits, as are rows
+  return rows.row_bytes <= kRowBytesMax &&
+         std::uint64_t{rows.tokens} * rows.heads <= std::numeric_limits<std::uint32_t>::max();
+}
 
 KernelCall permute_cells(const PermuteCells& permute) noexcept {
-  KVBM_ASSERT(can_permute(permute.source_order, permute.target_order), "there is a kernel between these orders");
-  KVBM_ASSERT(permute.layers.begin <= permute.layers.end && permute.layers.end <= permute.layers_total,
-              "layers lie within the page");
+  KVBM_ASSERT(can_permute(permute.source.order, permute.target.order), "there is a kernel between these orders");
+  KVBM_ASSERT(lies_within(permute, permute.source) && lies_within(permute, permute.target),
+              "what moves lies within the page");
   KVBM_ASSERT(permute.blocks != nullptr || permute.count == 0, "a permutation with work has block pairs");
-  KVBM_ASSERT(std::uint64_t{permute.tokens} * permute.heads <= std::numeric_limits<std::uint32_t>::max(),
-              "the rows of a cell are counted in 32 bits");
-  KVBM_ASSERT(permute.row_bytes < 0x8000'0000u, "offsets near a row are counted in 32 bits");
+  KVBM_ASSERT(can_count(permute.rows), "rows and their bytes are counted in 32 bits");
   return {"kvbm.permute_cells", permute, &permute_on_host, launch_table().permute_cells};
 }
 

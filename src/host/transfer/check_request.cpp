@@ -5,6 +5,7 @@
 #include <string>
 
 #include "transfer/strategy.hpp"
+#include "transfer/transfer_box.hpp"
 
 namespace kvbm {
 namespace {
@@ -12,34 +13,10 @@ namespace {
 using Code = TransferError::Code;
 using Checked = Result<void, TransferError>;
 
-Checked check_same(const char* what, std::uint64_t source, std::uint64_t target) {
-  if (source == target) return {};
-  return refuse(Code::ShapeMismatch,
-                std::string(what) + " differ: source " + std::to_string(source) + ", target " + std::to_string(target));
-}
-
-Checked check_shapes(const LayoutConfig& source, const LayoutConfig& target) {
-  if (auto checked = check_same("layers", source.layers, target.layers); !checked) return checked;
-  if (auto checked = check_same("outer dimensions", source.outer, target.outer); !checked) return checked;
-  if (auto checked = check_same("element widths", source.element_bytes, target.element_bytes); !checked) return checked;
-  if (auto checked = check_same("cell bytes", source.cell_bytes(), target.cell_bytes()); !checked) return checked;
-  if (source.heads && target.heads) return check_same("heads", *source.heads, *target.heads);
-  return {};
-}
-
 Checked check_device(const char* side, const BlockLayout& layout, const Device* device) {
   if (layout.memory_kind() == MemoryKind::System || layout.device().get() == device) return {};
   return refuse(Code::Unsupported, "the " + std::string(side) + " is " + name_of(layout.memory_kind()) +
                                        " memory of another device than the engine's");
-}
-
-Checked check_layers(const TransferRequest& request) {
-  const LayerRange layers = layers_of(request);
-  const std::uint32_t limit = request.source->config().layers;
-  if (layers.begin <= layers.end && layers.end <= limit) return {};
-  return refuse(Code::LayerRangeOutOfRange, "layers [" + std::to_string(layers.begin) + ", " +
-                                                std::to_string(layers.end) + ") of a layout of " +
-                                                std::to_string(limit));
 }
 
 Checked check_in_range(const TransferRequest& request) {
@@ -128,17 +105,12 @@ Checked check_apart(const BlockLayout& source, const BlockLayout& target) {
 
 }  // namespace
 
-LayerRange layers_of(const TransferRequest& request) noexcept {
-  return request.layers.value_or(LayerRange{0, request.source->config().layers});
-}
-
 Result<void, TransferError> check_request(const TransferRequest& request, const Device* device, BlockMarks& marks) {
   const BlockLayout& source = *request.source;
   const BlockLayout& target = *request.target;
-  if (auto checked = check_shapes(source.config(), target.config()); !checked) return checked;
+  if (auto checked = check_box(request); !checked) return checked;
   if (auto checked = check_device("source", source, device); !checked) return checked;
   if (auto checked = check_device("target", target, device); !checked) return checked;
-  if (auto checked = check_layers(request); !checked) return checked;
   if (auto checked = check_in_range(request); !checked) return checked;
   if (auto checked = check_ids(request, marks); !checked) return checked;
   return check_apart(source, target);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "kvbm/base/result.hpp"
 #include "kvbm/device/device.hpp"
 #include "kvbm/transfer/transfer_request.hpp"
@@ -9,15 +7,8 @@
 
 namespace kvbm {
 
-[[nodiscard]] inline Failure<TransferError> refuse(TransferError::Code code, std::string text) {
-  return fail(TransferError{code, std::move(text)});
-}
-
-/// The layers a request names: all, if it names none.
-[[nodiscard]] LayerRange layers_of(const TransferRequest& request) noexcept;
-
-/// Whether the two sides have the same shape and memory of this device, and the ids name pages that may be moved.
-/// `marks` is empty before and after.
+/// Whether what the request names lies within both sides (check_box), these have memory of this device, and the ids
+/// name pages that may be moved. `marks` is empty before and after.
 ///
 /// Cost    O(blocks of the request). A pair of layouts in the same kind of memory also compares their regions.
 /// Errors  TransferError naming every id that is named twice; std::bad_alloc.

@@ -2,16 +2,20 @@
 
 #include <cstdint>
 
+#include "kernels/permute_cells.hpp"
 #include "kvbm/layout/block_pair.hpp"
 #include "kvbm/layout/page_view.hpp"
 
 namespace kvbm {
 
-/// One side of a copy, by the address that copy calls and the CPU use and by the one that kernels use.
+/// One side of a copy: its pages, by the address that copy calls and the CPU use and by the one that kernels use.
 struct PageSide {
   PageView calls;
   PageView kernels;
-  bool one_piece = true;  ///< neighbouring blocks may be copied as one
+  InnerOrder order = InnerOrder::Unknown;
+  kernels::RowGrid rows{};  ///< of a whole page
+  std::uint64_t start = 0;  ///< where in a page what moves begins, behind its first layer
+  bool one_piece = true;    ///< neighbouring blocks may be copied as one
 };
 
 /// A copy of layers [0, layers) with the largest fragments that lie together on both sides.

@@ -6,21 +6,20 @@
 namespace kvbm {
 namespace {
 
-KernelCall permute_call(const TransferPlan& plan, const Permutation& permutation, const PageView& from,
-                        const PageView& to, const BlockPair* pairs, std::uint32_t count, std::uint32_t grid_max) {
-  const PageView& by_heads = permutation.from_order == InnerOrder::UniversalTp ? from : to;
+kernels::PermuteSide permute_side(const PageSide& side, const PageView& view) {
+  return {.view = view, .order = side.order, .rows = side.rows, .start = side.start};
+}
+
+KernelCall permute_call(const TransferPlan& plan, const kernels::PermuteSide& from, const kernels::PermuteSide& to,
+                        std::uint32_t layer_count, const BlockPair* pairs, std::uint32_t count,
+                        std::uint32_t grid_max) {
   return kernels::permute_cells({.source = from,
                                  .target = to,
-                                 .source_order = permutation.from_order,
-                                 .target_order = permutation.to_order,
                                  .blocks = pairs,
                                  .count = count,
-                                 .layers = {0, permutation.layer_count},
-                                 .layers_total = by_heads.layers,
+                                 .layers = {0, layer_count},
                                  .outer = plan.outer,
-                                 .tokens = plan.tokens,
-                                 .heads = plan.heads,
-                                 .row_bytes = plan.row_bytes(),
+                                 .rows = plan.rows,
                                  .grid_max = grid_max});
 }
 
@@ -50,14 +49,17 @@ void copy_by_kernel(Device& device, const CopyShape& shape, const BlockPair* pai
 
 void permute_by_kernel(Device& device, const TransferPlan& plan, const Permutation& permutation, const BlockPair* pairs,
                        std::uint32_t count, std::uint32_t grid_max, StreamView stream) {
-  device.launch(
-      permute_call(plan, permutation, permutation.from.kernels, permutation.to.kernels, pairs, count, grid_max),
-      stream);
+  const auto& [from, to, layer_count] = permutation;
+  device.launch(permute_call(plan, permute_side(from, from.kernels), permute_side(to, to.kernels), layer_count, pairs,
+                             count, grid_max),
+                stream);
 }
 
 void permute_by_cpu(const TransferPlan& plan, const Permutation& permutation, const BlockPair* pairs,
                     std::uint32_t count) {
-  permute_call(plan, permutation, permutation.from.calls, permutation.to.calls, pairs, count, 0).run_on_host();
+  const auto& [from, to, layer_count] = permutation;
+  permute_call(plan, permute_side(from, from.calls), permute_side(to, to.calls), layer_count, pairs, count, 0)
+      .run_on_host();
 }
 
 }  // namespace kvbm

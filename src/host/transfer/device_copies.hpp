@@ -92,12 +92,10 @@ struct KernelLimits {
 void copy_by_kernel(Device& device, const CopyShape& shape, const BlockPair* pairs, std::uint32_t count, bool bulk,
                     std::uint32_t grid_max, StreamView stream);
 
-/// Two sides that begin with the same layer, and their orders.
+/// Two sides that begin with the same layer.
 struct Permutation {
   PageSide from;
-  InnerOrder from_order;
   PageSide to;
-  InnerOrder to_order;
   std::uint32_t layer_count;
 };
 

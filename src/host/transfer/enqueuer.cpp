@@ -73,9 +73,7 @@ void Enqueuer::enqueue_part(const TransferSlot& piece, const TransferPlan& plan,
   if (plan.mechanism == Mechanism::Staged) return enqueue_staged(piece, plan, part, first, last);
   const std::uint32_t count = last - first;
   if (plan.mechanism == Mechanism::PermuteKernel) {
-    const Permutation permutation{plan.from_layer(plan.source, plan.source_order, part.begin), plan.source_order,
-                                  plan.from_layer(plan.target, plan.target_order, part.begin), plan.target_order,
-                                  part.size()};
+    const Permutation permutation{plan.source_from(part.begin), plan.target_from(part.begin), part.size()};
     return permute_by_kernel(*device_, plan, permutation, piece.device_pairs + first, count, limits_.permute, lane);
   }
   const CopyShape shape = plan.direct_shape(part);
@@ -108,9 +106,9 @@ void Enqueuer::enqueue_staged(const TransferSlot& piece, const TransferPlan& pla
 void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& plan, const StagedBatch& batch) {
   StagingRing::Slot& slot = ring_->slots.next();
   const std::uint32_t count = batch.last - batch.first;
-  const PageSide source = plan.from_layer(plan.source, plan.source_order, batch.layer);
+  const PageSide source = plan.source_from(batch.layer);
   const PageSide staged = plan.staged(slot.address, batch.layer_count);
-  const PageSide target = plan.from_layer(plan.target, plan.target_order, batch.layer);
+  const PageSide target = plan.target_from(batch.layer);
   const BlockPair* const pairs = piece.pairs + batch.first;
   const BlockPair* const staged_pairs = piece.staged_pairs + batch.first;
   const StreamView first = ring_->first.view();
@@ -118,7 +116,7 @@ void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& 
 
   device_->wait(first, slot.vacant.view());
   copy_spans(
-      plan.shape(source, staged, plan.source_order, batch.layer_count), count,
+      plan.shape(source, staged, batch.layer_count), count,
       [&](std::uint32_t i) {
         return BlockPair{pairs[i].source, staged_pairs[i].source};
       },
@@ -127,11 +125,10 @@ void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& 
   device_->wait(second, slot.full.view());
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
   if (plan.permutes()) {
-    permute_by_kernel(*device_, plan, {staged, plan.source_order, target, plan.target_order, batch.layer_count},
-                      kernel_pairs, count, limits_.hop, second);
+    permute_by_kernel(*device_, plan, {staged, target, batch.layer_count}, kernel_pairs, count, limits_.hop, second);
   } else {
-    copy_by_kernel(*device_, plan.shape(staged, target, plan.source_order, batch.layer_count), kernel_pairs, count,
-                   plan.bulk, limits_.hop, second);
+    copy_by_kernel(*device_, plan.shape(staged, target, batch.layer_count), kernel_pairs, count, plan.bulk, limits_.hop,
+                   second);
   }
   device_->record(slot.vacant.view(), second);
 }
@@ -139,9 +136,9 @@ void Enqueuer::enqueue_from_host(const TransferSlot& piece, const TransferPlan& 
 void Enqueuer::enqueue_to_host(const TransferSlot& piece, const TransferPlan& plan, const StagedBatch& batch) {
   StagingRing::Slot& slot = ring_->slots.next();
   const std::uint32_t count = batch.last - batch.first;
-  const PageSide source = plan.from_layer(plan.source, plan.source_order, batch.layer);
+  const PageSide source = plan.source_from(batch.layer);
   const PageSide staged = plan.staged(slot.address, batch.layer_count);
-  const PageSide target = plan.from_layer(plan.target, plan.target_order, batch.layer);
+  const PageSide target = plan.target_from(batch.layer);
   const BlockPair* const pairs = piece.pairs + batch.first;
   const BlockPair* const staged_pairs = piece.staged_pairs + batch.first;
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
@@ -150,16 +147,15 @@ void Enqueuer::enqueue_to_host(const TransferSlot& piece, const TransferPlan& pl
 
   device_->wait(first, slot.vacant.view());
   if (plan.permutes()) {
-    permute_by_kernel(*device_, plan, {source, plan.source_order, staged, plan.target_order, batch.layer_count},
-                      kernel_pairs, count, limits_.hop, first);
+    permute_by_kernel(*device_, plan, {source, staged, batch.layer_count}, kernel_pairs, count, limits_.hop, first);
   } else {
-    copy_by_kernel(*device_, plan.shape(source, staged, plan.source_order, batch.layer_count), kernel_pairs, count,
-                   plan.bulk, limits_.hop, first);
+    copy_by_kernel(*device_, plan.shape(source, staged, batch.layer_count), kernel_pairs, count, plan.bulk, limits_.hop,
+                   first);
   }
   device_->record(slot.full.view(), first);
   device_->wait(second, slot.full.view());
   copy_spans(
-      plan.shape(staged, target, plan.target_order, batch.layer_count), count,
+      plan.shape(staged, target, batch.layer_count), count,
       [&](std::uint32_t i) {
         return BlockPair{staged_pairs[i].target, pairs[i].target};
       },

@@ -12,6 +12,21 @@
 #include "transfer/transfer_thread.hpp"
 
 namespace kvbm {
+namespace {
+
+/// The CPU's hop, between a slot and pages in pageable memory, which have one order.
+template <class PairAt>
+void move_by_cpu(const TransferPlan& plan, const Permutation& sides, std::uint32_t count, const PairAt& pair_at) {
+  if (!plan.is_cut(sides.from) && !plan.is_cut(sides.to)) {
+    return copy_by_cpu(plan.shape(sides.from, sides.to, sides.layer_count), count, pair_at);
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const BlockPair pair = pair_at(i);
+    permute_by_cpu(plan, sides, &pair, 1);
+  }
+}
+
+}  // namespace
 
 HostLane::HostLane(TransferCore& core, const std::shared_ptr<Device>& device, const Options& options)
     : core_(core),
@@ -85,8 +100,7 @@ void HostLane::move(const TransferSlot& slot) {
 
 void HostLane::move_on_host(const TransferSlot& slot) {
   const TransferPlan& plan = slot.plan;
-  const Permutation permutation{plan.from_layer(plan.source, plan.source_order, plan.layers.begin), plan.source_order,
-                                plan.from_layer(plan.target, plan.target_order, plan.layers.begin), plan.target_order,
+  const Permutation permutation{plan.source_from(plan.layers.begin), plan.target_from(plan.layers.begin),
                                 plan.layers.size()};
   for (const TransferSlot* piece = &slot; piece != nullptr; piece = piece->next_piece) {
     if (plan.permutes()) {
@@ -111,15 +125,15 @@ void HostLane::enqueue_hop(const TransferSlot& piece, const TransferPlan& plan, 
                            const StagedBatch& batch) {
   const bool to_device = plan.strategy.direction == Direction::HostToDevice;
   const std::uint32_t count = batch.last - batch.first;
-  const PageSide from = to_device ? staged : plan.from_layer(plan.source, plan.source_order, batch.layer);
-  const PageSide to = to_device ? plan.from_layer(plan.target, plan.target_order, batch.layer) : staged;
+  const PageSide from = to_device ? staged : plan.source_from(batch.layer);
+  const PageSide to = to_device ? plan.target_from(batch.layer) : staged;
   const BlockPair* const kernel_pairs = piece.device_staged_pairs + batch.first;
   if (plan.permutes()) {
-    permute_by_kernel(*device_, plan, {from, plan.source_order, to, plan.target_order, batch.layer_count}, kernel_pairs,
-                      count, options_.kernels.permute, stream_.view());
+    permute_by_kernel(*device_, plan, {from, to, batch.layer_count}, kernel_pairs, count, options_.kernels.permute,
+                      stream_.view());
     return;
   }
-  const CopyShape shape = plan.shape(from, to, plan.source_order, batch.layer_count);
+  const CopyShape shape = plan.shape(from, to, batch.layer_count);
   if (shape.fragment_bytes >= MechanismTable::kEngineBytes) {
     copy_by_calls(
         *device_, shape, count, [pairs = piece.staged_pairs + batch.first](std::uint32_t i) { return pairs[i]; },
@@ -135,14 +149,13 @@ void HostLane::move_to_device(const TransferSlot& slot) {
     for_each_batch(plan, plan.layers, 0, piece->count, [&](const StagedBatch& batch) {
       StagingRing::Slot& place = ring_->next();
       device_->synchronize(place.vacant.view());
-      const PageSide source = plan.from_layer(plan.source, plan.source_order, batch.layer);
+      const PageSide source = plan.source_from(batch.layer);
       const PageSide staged = plan.staged(place.address, batch.layer_count);
       const BlockPair* const pairs = piece->pairs + batch.first;
       const BlockPair* const staged_pairs = piece->staged_pairs + batch.first;
-      copy_by_cpu(plan.shape(source, staged, plan.source_order, batch.layer_count), batch.last - batch.first,
-                  [&](std::uint32_t i) {
-                    return BlockPair{pairs[i].source, staged_pairs[i].source};
-                  });
+      move_by_cpu(plan, {source, staged, batch.layer_count}, batch.last - batch.first, [&](std::uint32_t i) {
+        return BlockPair{pairs[i].source, staged_pairs[i].source};
+      });
       enqueue_hop(*piece, plan, staged, batch);
       device_->record(place.vacant.view(), stream_.view());
     });
@@ -165,9 +178,9 @@ void HostLane::move_from_device(const TransferSlot& slot) {
     const BlockPair* const pairs = oldest.piece->pairs + oldest.batch.first;
     const BlockPair* const staged_pairs = oldest.piece->staged_pairs + oldest.batch.first;
     const PageSide staged = plan.staged(oldest.place->address, oldest.batch.layer_count);
-    const PageSide target = plan.from_layer(plan.target, plan.target_order, oldest.batch.layer);
-    copy_by_cpu(plan.shape(staged, target, plan.target_order, oldest.batch.layer_count),
-                oldest.batch.last - oldest.batch.first, [&](std::uint32_t i) {
+    const PageSide target = plan.target_from(oldest.batch.layer);
+    move_by_cpu(plan, {staged, target, oldest.batch.layer_count}, oldest.batch.last - oldest.batch.first,
+                [&](std::uint32_t i) {
                   return BlockPair{staged_pairs[i].target, pairs[i].target};
                 });
   };

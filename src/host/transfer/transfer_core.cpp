@@ -10,6 +10,7 @@
 #include "kvbm/device/device_error.hpp"
 #include "transfer/check_request.hpp"
 #include "transfer/error_text.hpp"
+#include "transfer/transfer_box.hpp"
 #include "transfer/transfer_thread.hpp"
 
 namespace kvbm {

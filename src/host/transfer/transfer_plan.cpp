@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kvbm/layout/inner_order.hpp"
-#include "transfer/check_request.hpp"
+#include "transfer/transfer_box.hpp"
 
 namespace kvbm {
 namespace {
@@ -12,50 +12,44 @@ namespace {
 using Code = TransferError::Code;
 using Checked = Result<void, TransferError>;
 
-struct Orders {
-  InnerOrder source;
-  InnerOrder target;
-};
-
-Result<InnerOrder, TransferError> order_of(const char* side, const BlockLayout& layout,
-                                           const std::optional<InnerOrder>& wanted) {
-  const InnerOrder declared = layout.config().order;
-  if (!wanted || *wanted == declared) return declared;
-  if (layout.kind() == LayoutKind::FullyContiguous) return *wanted;
+Checked check_override(const char* side, const BlockLayout& layout, InnerOrder order) {
+  if (order == layout.config().order || layout.kind() == LayoutKind::FullyContiguous) return {};
   return refuse(Code::Unsupported,
                 "the order of the " + std::string(side) + " can be overridden in a fully contiguous layout only");
 }
 
-bool by_heads(InnerOrder order) noexcept { return order == InnerOrder::UniversalTp; }
-
-Checked check_permutation(const LayoutConfig& source, const LayoutConfig& target, Orders orders) {
+/// Extents of axes that both sides have were compared already if there are slices.
+Checked check_permutation(const TransferRequest& request, TransferOrders orders) {
+  const LayoutConfig& source = request.source->config();
+  const LayoutConfig& target = request.target->config();
   if (!transform_between(orders.source, orders.target)) {
     return refuse(Code::NoKernel, no_transform_text(orders.source, orders.target, source.element_bytes));
   }
-  if (!requires_transform(orders.source, orders.target) && !by_heads(orders.source)) return {};
+  if (!requires_transform(orders.source, orders.target) && is_made_of_cells(orders.source)) return {};
   const std::optional<std::uint32_t> heads = source.heads ? source.heads : target.heads;
   if (!heads || *heads == 0 || source.inner % *heads != 0) {
     return refuse(Code::ShapeMismatch, "from order " + std::string(to_text(orders.source)) + " to " +
                                            std::string(to_text(orders.target)) +
                                            " takes a number of heads, which divides inner");
   }
+  if (!request.slices.empty() && source.heads && target.heads) return {};
   if (source.tokens == target.tokens && source.inner == target.inner) return {};
-  return refuse(Code::ShapeMismatch, "tokens or inner differ, and the orders differ or are by heads");
+  return refuse(Code::ShapeMismatch, "tokens or inner differ, and the orders differ or are not by cells");
 }
 
-bool multiple_of_16(const PageView& view, std::uint32_t layers) noexcept {
+bool multiple_of_16(const PageView& view) noexcept {
   constexpr std::uintptr_t kWord = 16;
   if (((view.block_stride | view.layer_stride | view.outer_stride) % kWord) != 0) return false;
   if (view.layer_bases == nullptr) return reinterpret_cast<std::uintptr_t>(view.base) % kWord == 0;
-  return std::all_of(view.layer_bases, view.layer_bases + layers,
+  return std::all_of(view.layer_bases, view.layer_bases + view.layers,
                      [](const std::byte* base) { return reinterpret_cast<std::uintptr_t>(base) % kWord == 0; });
 }
 
 /// Whether bulk copies, which go by 16 bytes, can do all of it.
 bool bulk_possible(const TransferPlan& plan, const DeviceCapabilities& capabilities) noexcept {
-  const bool heads_fit = !by_heads(plan.source_order) || plan.head_layer_bytes() % 16 == 0;
-  return capabilities.bulk_copy && !plan.permutes() && heads_fit && plan.cell_bytes % 16 == 0 &&
-         multiple_of_16(plan.source.calls, plan.layers_total) && multiple_of_16(plan.target.calls, plan.layers_total);
+  const std::uint64_t run_bytes = plan.layer_bytes() / plan.layer_runs(plan.source.order);
+  return capabilities.bulk_copy && !plan.permutes() && run_bytes % 16 == 0 && plan.cell_bytes() % 16 == 0 &&
+         multiple_of_16(plan.source.calls) && multiple_of_16(plan.target.calls);
 }
 
 StagingBatch batch_for(const TransferPlan& plan, std::size_t slot_bytes, bool layerwise) noexcept {
@@ -70,19 +64,25 @@ StagingBatch batch_for(const TransferPlan& plan, std::size_t slot_bytes, bool la
   return batch;
 }
 
+/// The side that the link's other end is, of a transfer over it.
+const PageSide& host_side(const TransferPlan& plan) noexcept {
+  return plan.strategy.direction == Direction::HostToDevice ? plan.source : plan.target;
+}
+
+/// Copy calls between a ring and the host's pages take spans that these are made of.
 bool can_stage(const TransferPlan& plan) noexcept {
-  return plan.strategy.direction != Direction::DeviceToDevice && plan.batch.layers != 0;
+  return plan.strategy.direction != Direction::DeviceToDevice && plan.batch.layers != 0 &&
+         !plan.is_cut(host_side(plan));
 }
 
 /// Whether the link carries a block, or what fits a slot of it, in one piece on its way through a ring, and would not
 /// without one.
 bool worth_staging(const TransferPlan& plan) noexcept {
-  if (plan.batch.layers == 0) return false;
+  if (!can_stage(plan)) return false;
   if (!plan.permutes() && plan.direct_shape(plan.layers).spans_per_block() == 1) return false;
   const bool from_host = plan.strategy.direction == Direction::HostToDevice;
-  const InnerOrder order = from_host ? plan.source_order : plan.target_order;
-  const PageSide host = plan.from_layer(from_host ? plan.source : plan.target, order, plan.layers.begin);
-  return plan.shape(host, plan.staged({}, plan.batch.layers), order, plan.batch.layers).spans_per_block() == 1;
+  const PageSide host = from_host ? plan.source_from(plan.layers.begin) : plan.target_from(plan.layers.begin);
+  return plan.shape(host, plan.staged({}, plan.batch.layers), plan.batch.layers).spans_per_block() == 1;
 }
 
 MechanismSet possible_on_device(const TransferPlan& plan, const PlanningContext& context) noexcept {
@@ -146,88 +146,115 @@ Result<Mechanism, TransferError> choose_mechanism(const TransferPlan& plan, cons
 
 /// Pinned memory may be registered in pieces. No page lies in two, but neighbours may, and a device refuses a copy that
 /// does.
-PageSide side_of(const BlockLayout& layout) noexcept {
-  return {layout.host_view(), layout.device_view(), layout.memory_kind() != MemoryKind::Pinned};
+PageSide side_of(const BlockLayout& layout, InnerOrder order, const kernels::RowGrid& rows) noexcept {
+  return {.calls = layout.host_view(),
+          .kernels = layout.device_view(),
+          .order = order,
+          .rows = rows,
+          .one_piece = layout.memory_kind() != MemoryKind::Pinned};
 }
 
-}  // namespace
+std::uint64_t start_of(const PageSide& side, const TransferBox& box, std::uint64_t BoxAxis::*start) noexcept {
+  const kernels::PageStrides strides = kernels::page_strides(side.calls, side.order, side.rows);
+  return box.outer.*start * strides.outer + box.tokens.*start * strides.token + box.heads.*start * strides.head +
+         box.row.*start;
+}
 
-PageSide TransferPlan::from_layer(const PageSide& side, InnerOrder order, std::uint32_t layer) const noexcept {
+TransferPlan plan_of(const TransferRequest& request, TransferOrders orders, const PlanningContext& context) noexcept {
+  const TransferBox box = box_of(request);
+  const auto first_layer = static_cast<std::uint32_t>(box.layers.target_start);
+  TransferPlan plan{
+      .strategy = strategy_between(request.source->memory_kind(), request.target->memory_kind(), context.capabilities),
+      .mechanism = {},
+      .source = side_of(*request.source, orders.source, box.source_rows),
+      .target = side_of(*request.target, orders.target, box.target_rows),
+      .layers = {first_layer, first_layer + static_cast<std::uint32_t>(box.layers.length)},
+      .source_layer = static_cast<std::uint32_t>(box.layers.source_start),
+      .outer = static_cast<std::uint32_t>(box.outer.length),
+      .rows = box.rows(),
+      .batch = {},
+      .bulk = false,
+      .staged_order = {}};
+  plan.source.start = start_of(plan.source, box, &BoxAxis::source_start);
+  plan.target.start = start_of(plan.target, box, &BoxAxis::target_start);
+  plan.bulk = bulk_possible(plan, context.capabilities);
+  plan.batch = batch_for(plan, context.slot_bytes, request.layer_events);
+  plan.staged_order = host_side(plan).order;
+  return plan;
+}
+
+PageSide from_layer(const PageSide& side, std::uint32_t layer) noexcept {
   PageSide moved = side;
   for (PageView* view : {&moved.calls, &moved.kernels}) {
     if (view->layer_bases != nullptr) {
       view->layer_bases += layer;
     } else {
-      view->base += layer * (by_heads(order) ? head_layer_bytes() : view->layer_stride);
+      view->base += layer * kernels::page_strides(*view, side.order, side.rows).layer;
     }
   }
   return moved;
 }
+
+}  // namespace
+
+std::uint32_t TransferPlan::layer_runs(InnerOrder order) const noexcept {
+  return order == InnerOrder::UniversalTp ? rows.heads : 1;
+}
+
+PageSide TransferPlan::source_from(std::uint32_t layer) const noexcept {
+  return from_layer(source, layer - layers.begin + source_layer);
+}
+
+PageSide TransferPlan::target_from(std::uint32_t layer) const noexcept { return from_layer(target, layer); }
 
 PageSide TransferPlan::staged(const StagingSlot& slot, std::uint32_t layer_count) const noexcept {
   PageView view{.base = slot.calls,
                 .layer_bases = nullptr,
                 .block_stride = layer_count * layer_bytes(),
                 .layer_stride = layer_bytes(),
-                .outer_stride = cell_bytes,
-                .cell_bytes = cell_bytes,
+                .outer_stride = cell_bytes(),
+                .cell_bytes = cell_bytes(),
                 .layers = layer_count,
                 .outer = outer};
-  PageSide side{view, view, true};
+  PageSide side{.calls = view, .kernels = view, .order = staged_order, .rows = rows};
   side.kernels.base = slot.kernels;
   return side;
 }
 
-CopyShape TransferPlan::shape(const PageSide& from, const PageSide& to, InnerOrder order,
-                              std::uint32_t layer_count) const noexcept {
-  if (!by_heads(order) || layer_count == layers_total) return fold(from, to, {layer_count, outer, cell_bytes});
-  // Of each head, these layers lie together: heads take the place of layers.
-  const auto by_head = [&](PageSide side) {
+CopyShape TransferPlan::shape(const PageSide& from, const PageSide& to, std::uint32_t layer_count) const noexcept {
+  const std::uint32_t runs = layer_runs(from.order);
+  const bool whole = from.calls.layers == layer_count && to.calls.layers == layer_count;
+  if (runs == 1 || whole) return fold(from, to, {layer_count, outer, cell_bytes()});
+  // Of each index of what is slower than layers, these lie together: such indices take the place of layers.
+  const std::uint64_t run_bytes = layer_bytes() / runs;
+  const auto by_run = [&](PageSide side) {
     for (PageView* view : {&side.calls, &side.kernels}) {
-      view->layer_stride = view->layers * head_layer_bytes();
-      view->layers = heads;
+      view->layer_stride = view->layers * run_bytes;
+      view->layers = runs;
       view->outer = 1;
-      view->cell_bytes = layer_count * head_layer_bytes();
+      view->cell_bytes = layer_count * run_bytes;
     }
     return side;
   };
-  return fold(by_head(from), by_head(to), {heads, 1, layer_count * head_layer_bytes()});
+  return fold(by_run(from), by_run(to), {runs, 1, layer_count * run_bytes});
 }
 
 CopyShape TransferPlan::direct_shape(LayerRange part) const noexcept {
-  return shape(from_layer(source, source_order, part.begin), from_layer(target, target_order, part.begin), source_order,
-               part.size());
+  return shape(source_from(part.begin), target_from(part.begin), part.size());
 }
 
 Result<TransferPlan, TransferError> plan_transfer(const TransferRequest& request, const PlanningContext& context) {
-  const BlockLayout& source = *request.source;
-  const BlockLayout& target = *request.target;
-  auto source_order = order_of("source", source, request.source_order);
-  if (!source_order) return fail(std::move(source_order).error());
-  auto target_order = order_of("target", target, request.target_order);
-  if (!target_order) return fail(std::move(target_order).error());
-  const Orders orders{*source_order, *target_order};
-  const LayoutConfig& config = source.config();
-  if (auto checked = check_permutation(config, target.config(), orders); !checked) return fail(checked.error());
-
-  TransferPlan plan{.strategy = strategy_between(source.memory_kind(), target.memory_kind(), context.capabilities),
-                    .mechanism = {},
-                    .source = side_of(source),
-                    .target = side_of(target),
-                    .source_order = orders.source,
-                    .target_order = orders.target,
-                    .layers = layers_of(request),
-                    .layers_total = config.layers,
-                    .outer = config.outer,
-                    .tokens = config.tokens,
-                    .heads = config.heads.value_or(target.config().heads.value_or(0)),
-                    .cell_bytes = config.cell_bytes(),
-                    .batch = {},
-                    .bulk = false,
-                    .staged_order = {}};
-  plan.bulk = bulk_possible(plan, context.capabilities);
-  plan.batch = batch_for(plan, context.slot_bytes, request.layer_events);
-  plan.staged_order = plan.strategy.direction == Direction::HostToDevice ? orders.source : orders.target;
+  const TransferOrders orders = orders_of(request);
+  if (auto checked = check_override("source", *request.source, orders.source); !checked) return fail(checked.error());
+  if (auto checked = check_override("target", *request.target, orders.target); !checked) return fail(checked.error());
+  if (auto checked = check_permutation(request, orders); !checked) return fail(checked.error());
+  TransferPlan plan = plan_of(request, orders, context);
+  if (plan.permutes() && !kernels::can_count(plan.rows)) {
+    return refuse(Code::Unsupported, "what moves of a cell is " + std::to_string(plan.rows.tokens) + " by " +
+                                         std::to_string(plan.rows.heads) + " rows of " +
+                                         std::to_string(plan.rows.row_bytes) +
+                                         " bytes, which is too much for a kernel");
+  }
   auto mechanism = choose_mechanism(plan, request, context);
   if (!mechanism) return fail(std::move(mechanism).error());
   plan.mechanism = *mechanism;

@@ -29,36 +29,44 @@ struct StagingBatch {
 /// Lifetime  of the two layouts.
 struct TransferPlan {
   Strategy strategy;
-  Mechanism mechanism;      ///< between the two sides; on the pinned ring's far side where one is used
-  PageSide source, target;  ///< of whole pages
-  InnerOrder source_order, target_order;
-  LayerRange layers;
-  std::uint32_t layers_total, outer, tokens, heads;  ///< heads: 0 if nobody named them
-  std::uint64_t cell_bytes;
-  StagingBatch batch;       ///< if a ring is used
-  bool bulk;                ///< kernels of this transfer may be bulk copies
-  InnerOrder staged_order;  ///< of the pages in the ring: that of the host's side
+  Mechanism mechanism;         ///< between the two sides; on the pinned ring's far side where one is used
+  PageSide source, target;     ///< of whole pages
+  LayerRange layers;           ///< as the target counts them
+  std::uint32_t source_layer;  ///< the first, as the source counts
+  std::uint32_t outer;         ///< that move
+  kernels::RowGrid rows;       ///< that move, of each (layer, outer)
+  StagingBatch batch;          ///< if a ring is used
+  bool bulk;                   ///< kernels of this transfer may be bulk copies
+  InnerOrder staged_order;     ///< of the pages in the ring: that of the host's side
 
-  [[nodiscard]] bool permutes() const noexcept { return source_order != target_order; }
+  /// Whether less than whole layers of a side moves.
+  [[nodiscard]] bool is_cut(const PageSide& side) const noexcept {
+    return side.start != 0 || side.rows != rows || side.calls.outer != outer;
+  }
+  /// Whether rows change places: what moves is not the same bytes of both sides' layers.
+  [[nodiscard]] bool permutes() const noexcept {
+    return source.order != target.order || is_cut(source) || is_cut(target);
+  }
   [[nodiscard]] bool uses_ring() const noexcept {
     return mechanism == Mechanism::Staged || strategy.path == TransferPath::ThroughPinned;
   }
-  [[nodiscard]] std::uint64_t layer_bytes() const noexcept { return outer * cell_bytes; }
-  [[nodiscard]] std::uint64_t block_bytes() const noexcept { return layers.size() * layer_bytes(); }
-  /// Of one layer and head, which lie together in a universal order. Precondition: heads are known.
-  [[nodiscard]] std::uint64_t head_layer_bytes() const noexcept { return layer_bytes() / heads; }
-  [[nodiscard]] std::uint32_t row_bytes() const noexcept {
-    return static_cast<std::uint32_t>(cell_bytes / (std::uint64_t{tokens} * heads));
+  /// Of what moves.
+  [[nodiscard]] std::uint64_t cell_bytes() const noexcept {
+    return std::uint64_t{rows.tokens} * rows.heads * rows.row_bytes;
   }
+  [[nodiscard]] std::uint64_t layer_bytes() const noexcept { return outer * cell_bytes(); }
+  [[nodiscard]] std::uint64_t block_bytes() const noexcept { return layers.size() * layer_bytes(); }
+  /// Spans that a layer of a page in `order` is made of. Of uncut pages.
+  [[nodiscard]] std::uint32_t layer_runs(InnerOrder order) const noexcept;
 
-  /// One side with `layer` as its first. Of pages in `order`. The view's number of layers stays that of a whole page.
-  [[nodiscard]] PageSide from_layer(const PageSide& side, InnerOrder order, std::uint32_t layer) const noexcept;
+  /// A side from that layer on, as the target counts. The view's number of layers stays that of a whole page.
+  [[nodiscard]] PageSide source_from(std::uint32_t layer) const noexcept;
+  [[nodiscard]] PageSide target_from(std::uint32_t layer) const noexcept;
   /// A slot as pages of `layer_count` layers in staged_order.
   [[nodiscard]] PageSide staged(const StagingSlot& slot, std::uint32_t layer_count) const noexcept;
-  /// A copy of `layer_count` layers between sides that begin with the first of them and have this order.
-  [[nodiscard]] CopyShape shape(const PageSide& from, const PageSide& to, InnerOrder order,
-                                std::uint32_t layer_count) const noexcept;
-  /// The copy of `part` from the source to the target, which have the same order.
+  /// A copy of `layer_count` layers between sides that begin with the first of them, have the same order and are uncut.
+  [[nodiscard]] CopyShape shape(const PageSide& from, const PageSide& to, std::uint32_t layer_count) const noexcept;
+  /// The copy of `part` from the source to the target, which have the same order and are uncut.
   [[nodiscard]] CopyShape direct_shape(LayerRange part) const noexcept;
 };
 
