@@ -2,13 +2,33 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+#include <vector>
+
 namespace kvbm {
 namespace {
 
 constexpr InnerOrder kEveryOrder[]{InnerOrder::Unknown, InnerOrder::Nhd, InnerOrder::Hnd, InnerOrder::UniversalTp,
                                    InnerOrder::UniversalPp};
 
+/// Named and custom.
+std::vector<InnerOrder> every_known_order() {
+  std::vector<InnerOrder> orders;
+  OrderAxes axes{Axis::Layer, Axis::Outer, Axis::TokenInBlock, Axis::Head};
+  do orders.push_back(custom_order(axes).value());
+  while (std::next_permutation(axes.begin(), axes.end()));
+  return orders;
+}
+
+constexpr OrderAxes kTokensFirst{Axis::TokenInBlock, Axis::Head, Axis::Layer, Axis::Outer};
+constexpr InnerOrder kCustom = custom_order(kTokensFirst).value();
+
 static_assert(InnerOrder{} == InnerOrder::Unknown);
+static_assert(is_custom(kCustom) && !is_operational(kCustom) && !is_universal(kCustom) && !is_made_of_cells(kCustom));
+static_assert(!is_custom(InnerOrder::Unknown) && !is_custom(InnerOrder::UniversalPp));
+static_assert(is_made_of_cells(InnerOrder::Unknown) && is_made_of_cells(InnerOrder::Hnd));
+static_assert(!is_made_of_cells(InnerOrder::UniversalTp));
 static_assert(is_operational(InnerOrder::Nhd) && is_operational(InnerOrder::Hnd));
 static_assert(!is_operational(InnerOrder::Unknown) && !is_operational(InnerOrder::UniversalTp));
 static_assert(is_universal(InnerOrder::UniversalTp) && is_universal(InnerOrder::UniversalPp));
@@ -28,6 +48,50 @@ TEST(InnerOrder, ShapesReadSlowestFirst) {
   EXPECT_EQ(shape_text(InnerOrder::Hnd), "[layers, outer, heads, tokens, head_dim]");
   EXPECT_EQ(shape_text(InnerOrder::UniversalTp), "[heads, layers, outer, tokens, head_dim]");
   EXPECT_EQ(shape_text(InnerOrder::UniversalPp), "[layers, heads, outer, tokens, head_dim]");
+}
+
+TEST(InnerOrder, ThereIsOneForEachPermutationOfAxes) {
+  std::vector<InnerOrder> orders = every_known_order();
+  for (const InnerOrder order : orders) EXPECT_EQ(custom_order(axes_of(order)), order);
+  std::sort(orders.begin(), orders.end());
+  EXPECT_EQ(orders.size(), 24u);
+  EXPECT_EQ(std::adjacent_find(orders.begin(), orders.end()), orders.end());
+  EXPECT_EQ(std::count_if(orders.begin(), orders.end(), is_custom), 20);
+}
+
+TEST(InnerOrder, AxesThatANamedOrderHasGiveThatOrder) {
+  using enum Axis;
+  EXPECT_EQ(custom_order({Layer, Outer, TokenInBlock, Head}), InnerOrder::Nhd);
+  EXPECT_EQ(custom_order({Layer, Outer, Head, TokenInBlock}), InnerOrder::Hnd);
+  EXPECT_EQ(custom_order({Head, Layer, Outer, TokenInBlock}), InnerOrder::UniversalTp);
+  EXPECT_EQ(custom_order({Layer, Head, Outer, TokenInBlock}), InnerOrder::UniversalPp);
+}
+
+TEST(InnerOrder, OtherAxesAreNoOrder) {
+  using enum Axis;
+  EXPECT_FALSE(custom_order({Layer, Layer, TokenInBlock, Head}));
+  EXPECT_FALSE(custom_order({Block, Outer, TokenInBlock, Head}));
+  EXPECT_FALSE(custom_order({Layer, Outer, TokenInBlock, HeadDim}));
+}
+
+TEST(InnerOrder, CustomOrdersAreNamedByTheirAxes) {
+  EXPECT_EQ(to_text(kCustom), "custom:token-head-layer-outer");
+  EXPECT_EQ(shape_text(kCustom), "[tokens, heads, layers, outer, head_dim]");
+  for (const InnerOrder order : every_known_order()) {
+    EXPECT_EQ(parse_inner_order(to_text(order)), order);
+    EXPECT_EQ(to_text(order).starts_with("custom:"), is_custom(order));
+  }
+  EXPECT_FALSE(parse_inner_order("custom:layer-outer-token-head"));  // which has a name
+  EXPECT_FALSE(parse_inner_order("custom:token-head-layer"));
+}
+
+TEST(InnerOrder, CustomOrdersTurnIntoNothingElse) {
+  for (const InnerOrder order : every_known_order()) {
+    EXPECT_EQ(requires_transform(kCustom, order), order != kCustom);
+    const auto none = order == kCustom ? std::optional(OrderTransform::None) : std::nullopt;
+    EXPECT_EQ(transform_between(kCustom, order), none) << to_text(order);
+    EXPECT_EQ(transform_between(order, kCustom), none) << to_text(order);
+  }
 }
 
 TEST(InnerOrder, OrdersNeedATransformExactlyIfTheyDiffer) {

@@ -88,11 +88,15 @@ TEST(LayoutConfig, ElementWidthsAreOneTwoFourAndEight) {
   }
 }
 
+constexpr InnerOrder kOuterBeforeLayers =
+    custom_order({Axis::Outer, Axis::Layer, Axis::Head, Axis::TokenInBlock}).value();
+constexpr InnerOrder kWithoutCells[]{InnerOrder::UniversalTp, InnerOrder::UniversalPp, kOuterBeforeLayers};
+
 TEST(LayoutConfig, HeadsMayBeAbsentUnlessTheOrderNeedsThem) {
   for (InnerOrder order : {InnerOrder::Unknown, InnerOrder::Nhd, InnerOrder::Hnd}) {
     EXPECT_FALSE(refusal([order](LayoutConfig& config) { config.heads.reset(), config.order = order; }));
   }
-  for (InnerOrder order : {InnerOrder::UniversalTp, InnerOrder::UniversalPp}) {
+  for (InnerOrder order : kWithoutCells) {
     const auto error = refusal([order](LayoutConfig& config) { config.heads.reset(), config.order = order; });
     ASSERT_TRUE(error);
     EXPECT_EQ(error->code, Code::HeadsRequired);
@@ -107,8 +111,8 @@ TEST(LayoutConfig, HeadsArePositiveAndDivideInner) {
   EXPECT_EQ(error->text, "inner 15 is no multiple of heads 4");
 }
 
-TEST(LayoutConfig, UniversalOrdersAreFullyContiguous) {
-  for (InnerOrder order : {InnerOrder::UniversalTp, InnerOrder::UniversalPp}) {
+TEST(LayoutConfig, OrdersWithoutCellsAreFullyContiguous) {
+  for (InnerOrder order : kWithoutCells) {
     const auto declare = [order](LayoutConfig& config) { config.order = order; };
     EXPECT_FALSE(refusal(declare));
     for (LayoutKind kind : {LayoutKind::LayerSeparateBlockFirst, LayoutKind::LayerSeparateOuterFirst}) {

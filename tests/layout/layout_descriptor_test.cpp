@@ -54,6 +54,21 @@ TEST(LayoutDescriptor, KeepsEveryField) {
   EXPECT_EQ(LayoutDescriptor().block_format, 0u);
 }
 
+TEST(LayoutDescriptor, ReadsEveryOrderBackAndNoOther) {
+  LayoutConfig config = kDescribed;
+  config.alignment = 1;
+  for (std::size_t order = 0; order < kInnerOrders; ++order) {
+    config.order = static_cast<InnerOrder>(order);
+    const LayoutDescriptor descriptor = describe(*host_layout(config, LayoutKind::FullyContiguous));
+    const auto parsed = parse_layout_descriptor(to_bytes(descriptor));
+    ASSERT_TRUE(parsed) << parsed.error().text;
+    EXPECT_EQ(*parsed, descriptor);
+  }
+  LayoutDescriptor beyond = describe(*host_layout(config, LayoutKind::FullyContiguous));
+  beyond.config.order = static_cast<InnerOrder>(kInnerOrders);
+  EXPECT_EQ(refused_bytes(to_bytes(beyond)), Code::Malformed);
+}
+
 TEST(LayoutDescriptor, ComputesTheAddressesOfItsLayout) {
   for (LayoutKind kind : kEveryLayoutKind) {
     const auto layout = host_layout(kDescribed, kind);

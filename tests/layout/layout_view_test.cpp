@@ -35,8 +35,9 @@ std::vector<std::shared_ptr<const BlockLayout>> every_layout() {
   for (const InnerOrder order : {InnerOrder::Unknown, InnerOrder::Nhd, InnerOrder::Hnd}) {
     for (const LayoutKind kind : kEveryLayoutKind) layouts.push_back(host_layout(viewed(order), kind));
   }
-  for (const InnerOrder order : {InnerOrder::UniversalTp, InnerOrder::UniversalPp}) {
-    layouts.push_back(host_layout(viewed(order), LayoutKind::FullyContiguous));
+  for (std::size_t order = 0; order < kInnerOrders; ++order) {
+    if (is_made_of_cells(static_cast<InnerOrder>(order))) continue;
+    layouts.push_back(host_layout(viewed(static_cast<InnerOrder>(order)), LayoutKind::FullyContiguous));
   }
   return layouts;
 }
@@ -65,14 +66,24 @@ std::uint64_t place_in_page(const LayoutConfig& c, std::uint64_t l, std::uint64_
       return (h * c.tokens + t) * head_dim + d;
     case InnerOrder::UniversalTp:
       return (((h * c.layers + l) * c.outer + o) * c.tokens + t) * head_dim + d;
-    default:
+    case InnerOrder::UniversalPp:
       return (((l * heads + h) * c.outer + o) * c.tokens + t) * head_dim + d;
+    default:
+      break;
   }
+  std::uint64_t place = 0;
+  for (const Axis axis : axes_of(c.order)) {
+    if (axis == Axis::Layer) place = place * c.layers + l;
+    if (axis == Axis::Outer) place = place * c.outer + o;
+    if (axis == Axis::TokenInBlock) place = place * c.tokens + t;
+    if (axis == Axis::Head) place = place * heads + h;
+  }
+  return place * head_dim + d;
 }
 
 std::byte* expected_address(const BlockLayout& layout, std::uint32_t b, std::uint32_t l, std::uint32_t o,
                             std::uint64_t place) {
-  const bool by_cells = !is_universal(layout.config().order);
+  const bool by_cells = is_made_of_cells(layout.config().order);
   return (by_cells ? layout.cell(b, l, o) : layout.cell(b, 0, 0)).value() + place * layout.config().element_bytes;
 }
 
@@ -86,6 +97,8 @@ TEST(LayoutView, NamesItsAxesSlowestFirst) {
   EXPECT_EQ(axes(InnerOrder::Hnd, FullyContiguous), "block layer outer head token head_dim");
   EXPECT_EQ(axes(InnerOrder::UniversalTp, FullyContiguous), "block head layer outer token head_dim");
   EXPECT_EQ(axes(InnerOrder::UniversalPp, FullyContiguous), "block layer head outer token head_dim");
+  const InnerOrder custom = custom_order({Axis::TokenInBlock, Axis::Outer, Axis::Head, Axis::Layer}).value();
+  EXPECT_EQ(axes(custom, FullyContiguous), "block token outer head layer head_dim");
   EXPECT_EQ(axes(InnerOrder::Hnd, LayerSeparateBlockFirst), "layer block outer head token head_dim");
   EXPECT_EQ(axes(InnerOrder::Nhd, LayerSeparateOuterFirst), "layer outer block token head head_dim");
 }
@@ -100,7 +113,7 @@ TEST(LayoutView, HasTheStridesOfItsLayout) {
     EXPECT_EQ(view.find(Axis::Block)->stride, pages.block_stride);
     EXPECT_EQ(view.find(Axis::Block)->extent, 3u);
     EXPECT_EQ(view.region_axis().has_value(), pages.layer_bases != nullptr);
-    if (is_universal(layout->config().order)) continue;  // without cells
+    if (!is_made_of_cells(layout->config().order)) continue;
     EXPECT_EQ(view.find(Axis::Layer)->stride, pages.layer_stride);
     EXPECT_EQ(view.find(Axis::Outer)->stride, pages.outer_stride);
   }

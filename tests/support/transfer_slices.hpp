@@ -92,6 +92,19 @@ class TransferSlices : public TransferWorld {
     EXPECT_EQ(target.read(), sliced(source, from, target, to, blocks, slices));
   }
 
+  /// Whether that mechanism can, if one is named.
+  [[nodiscard]] bool can_move(TransferEngine& engine, const GuardedPages& source, const GuardedPages& target,
+                              const std::vector<AxisSlice>& slices, std::optional<Mechanism> mechanism) {
+    const std::vector<BlockPair> none;
+    return engine
+        .submit({.source = source.layout(),
+                 .target = target.layout(),
+                 .blocks = none,
+                 .slices = slices,
+                 .mechanism = mechanism})
+        .has_value();
+  }
+
  private:
   /// That move of one block.
   [[nodiscard]] static std::uint64_t bytes_of(const GuardedPages& source, const std::vector<AxisSlice>& slices) {
@@ -247,6 +260,39 @@ TEST_P(TransferSlices, OfPagesWhoseOrderIsOverridden) {
   ASSERT_TRUE(completion) << completion.error().text;
   ASSERT_FALSE(completion->wait().error);
   EXPECT_EQ(cache.read(), sliced(named, content, cache, before, blocks, slices));
+}
+
+/// Whatever is slower than layers: a part of them is never taken for another.
+TEST_P(TransferSlices, OfPagesInEveryOrderToTheSame) {
+  TransferEngineOptions with = options();
+  with.staging_bytes = 6u * 1024;  // slots of a layer or two
+  TransferEngine engine(device_, with);
+  const PageExtents extents{.layers = 4, .tokens = 3, .heads = 3, .head_dim = 8};
+  for (std::size_t number = 1; number < kInnerOrders; ++number) {
+    const auto order = static_cast<InnerOrder>(number);
+    for (const MemoryKind source_memory : kEveryMemory) {
+      for (const MemoryKind target_memory : kEveryMemory) {
+        GuardedPages source = pages(extents, order, 2, {LayoutKind::FullyContiguous, source_memory, 0});
+        GuardedPages target = pages(extents, order, 2, {LayoutKind::FullyContiguous, target_memory, 0});
+        SCOPED_TRACE(text_of_sides(source, target));
+        for (const auto mechanism :
+             {std::optional<Mechanism>(), std::optional(Mechanism::Staged), std::optional(Mechanism::Copies),
+              std::optional(Mechanism::CopyKernel), std::optional(Mechanism::BulkCopyKernel)}) {
+          for (const bool layer_events : {false, true}) {
+            for (const std::vector<AxisSlice>& slices :
+                 {std::vector<AxisSlice>{}, {{Axis::Layer, 1, 0, 2}}, {{Axis::Layer, 3, 3, 1}}}) {
+              if (!can_move(engine, source, target, slices, mechanism)) continue;
+              expect_sliced(engine, source, target, slices, {.layer_events = layer_events, .mechanism = mechanism});
+            }
+          }
+        }
+        for (const Axis axis : {Axis::Outer, Axis::TokenInBlock, Axis::Head, Axis::HeadDim}) {
+          expect_sliced(engine, source, target, {{axis, 1, 0, 1}, {Axis::Layer, 1, 2, 2}});
+        }
+        if (HasFailure()) return;
+      }
+    }
+  }
 }
 
 /// Slices that share out two axes, in any order.

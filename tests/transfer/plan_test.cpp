@@ -125,11 +125,17 @@ TEST_F(Plan, PermutationsThatExistAtEveryWidth) {
   }
 }
 
+constexpr InnerOrder kCustom = custom_order({Axis::Outer, Axis::Layer, Axis::TokenInBlock, Axis::Head}).value();
+constexpr InnerOrder kOtherCustom = custom_order({Axis::Outer, Axis::Layer, Axis::Head, Axis::TokenInBlock}).value();
+
 TEST_F(Plan, AMissingPermutationIsNeverACopy) {
   constexpr std::pair<InnerOrder, InnerOrder> kMissing[]{{InnerOrder::Unknown, InnerOrder::Nhd},
                                                          {InnerOrder::Hnd, InnerOrder::Unknown},
                                                          {InnerOrder::UniversalTp, InnerOrder::UniversalPp},
-                                                         {InnerOrder::UniversalPp, InnerOrder::Nhd}};
+                                                         {InnerOrder::UniversalPp, InnerOrder::Nhd},
+                                                         {InnerOrder::Nhd, kCustom},
+                                                         {kCustom, InnerOrder::UniversalTp},
+                                                         {kCustom, kOtherCustom}};
   for (const auto& [from, to] : kMissing) {
     LayoutConfig source = llama(), target = llama();
     source.order = from;
@@ -181,6 +187,26 @@ TEST_F(Plan, TheLinkCarriesWholePagesToBePermuted) {
   EXPECT_EQ(plan(load)->mechanism, Mechanism::Staged);
   slot_bytes_ = 0;
   EXPECT_EQ(plan(load)->mechanism, Mechanism::PermuteKernel);
+}
+
+TEST_F(Plan, SomeLayersAreASpanForEachIndexOfWhatIsSlower) {
+  const auto spans_of = [&](InnerOrder order, LayerRange layers) {
+    LayoutConfig config = llama();
+    config.order = order;
+    const auto planned = plan({.source = layout(kFc, MemoryKind::Device, config),
+                               .target = layout(kFc, MemoryKind::Device, config),
+                               .blocks = kScattered,
+                               .layers = layers});
+    return planned->direct_shape(layers).spans_per_block();
+  };
+  using enum Axis;
+  const InnerOrder tokens_first = custom_order({TokenInBlock, Outer, Layer, Head}).value();
+  const InnerOrder layers_first = custom_order({Layer, TokenInBlock, Outer, Head}).value();
+  EXPECT_EQ(spans_of(InnerOrder::UniversalPp, {3, 10}), 1u);
+  EXPECT_EQ(spans_of(InnerOrder::UniversalTp, {3, 10}), 8u);
+  EXPECT_EQ(spans_of(tokens_first, {3, 10}), 16u * 2);
+  EXPECT_EQ(spans_of(tokens_first, {0, 80}), 1u);
+  EXPECT_EQ(spans_of(layers_first, {3, 10}), 1u);
 }
 
 TEST_F(Plan, SlicesOfLayersMoveLikeWholePages) {

@@ -39,7 +39,7 @@ class BlockLayout {
   /// For kernels: device addresses. On pageable memory it is the host view.
   [[nodiscard]] const PageView& device_view() const noexcept { return device_view_; }
 
-  /// The address of a cell; in a universal order, where cells do not exist, the address at which it would begin.
+  /// The address of a cell; in an order without cells the address at which it would begin.
   /// Errors  LayoutError::IndexOutOfRange naming which index, its value and the limit.
   [[nodiscard]] Result<std::byte*, LayoutError> cell(BlockId block, std::uint32_t layer, std::uint32_t outer) const;
   /// Whether all bytes of a block are one span.

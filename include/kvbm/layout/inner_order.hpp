@@ -1,9 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "kvbm/layout/layout_axis.hpp"
 
 namespace kvbm {
 
@@ -14,7 +19,46 @@ enum class InnerOrder : std::uint8_t {
   Hnd,          ///< [layers, outer, heads, tokens, head_dim]
   UniversalTp,  ///< [heads, layers, outer, tokens, head_dim]: a range of heads is one span
   UniversalPp,  ///< [layers, heads, outer, tokens, head_dim]; named, no kernel moves it yet
+  // Behind it: what custom_order() gives.
 };
+
+/// Unknown, the named orders, and the 20 that have no name.
+inline constexpr std::size_t kInnerOrders = 25;
+
+/// What precedes head_dim: Layer, Outer, TokenInBlock and Head, each once, slowest first.
+using OrderAxes = std::array<Axis, 4>;
+
+/// The axes of each order; Unknown has those of Nhd, of which nobody makes use.
+inline constexpr std::array<OrderAxes, kInnerOrders> kOrderAxes = [] {
+  using enum Axis;
+  std::array<OrderAxes, kInnerOrders> all{{{Layer, Outer, TokenInBlock, Head},
+                                           {Layer, Outer, TokenInBlock, Head},
+                                           {Layer, Outer, Head, TokenInBlock},
+                                           {Head, Layer, Outer, TokenInBlock},
+                                           {Layer, Head, Outer, TokenInBlock}}};
+  constexpr std::size_t kNamed = 5;
+  std::size_t count = kNamed;
+  OrderAxes axes = all.front();
+  do {
+    if (std::find(all.begin(), all.begin() + kNamed, axes) == all.begin() + kNamed) all[count++] = axes;
+  } while (std::next_permutation(axes.begin(), axes.end()));
+  return all;
+}();
+
+/// The order of these axes: a named one if there is one, else a custom one. Absent unless each of the four is there.
+[[nodiscard]] constexpr std::optional<InnerOrder> custom_order(const OrderAxes& slowest_first) noexcept {
+  const auto found = std::find(kOrderAxes.begin() + 1, kOrderAxes.end(), slowest_first);
+  if (found == kOrderAxes.end()) return std::nullopt;
+  return static_cast<InnerOrder>(found - kOrderAxes.begin());
+}
+
+/// Precondition: not Unknown.
+[[nodiscard]] constexpr const OrderAxes& axes_of(InnerOrder order) noexcept {
+  return kOrderAxes[static_cast<std::size_t>(order)];
+}
+
+/// An order without a name: fully contiguous, and moved from and to itself only.
+[[nodiscard]] constexpr bool is_custom(InnerOrder order) noexcept { return order > InnerOrder::UniversalPp; }
 
 /// What it takes to get from one order to another.
 enum class OrderTransform : std::uint8_t {
@@ -54,7 +98,8 @@ enum class OrderTransform : std::uint8_t {
 /// Names both orders and the element width.
 [[nodiscard]] std::string no_transform_text(InnerOrder source, InnerOrder target, std::uint32_t element_bytes);
 
-/// "unknown", "nhd", "hnd", "universal-tp", "universal-pp".
+/// "unknown", "nhd", "hnd", "universal-tp", "universal-pp"; of a custom one its axes, as in
+/// "custom:token-head-layer-outer".
 [[nodiscard]] std::string_view to_text(InnerOrder order) noexcept;
 /// The order of that name, which to_text gives.
 [[nodiscard]] std::optional<InnerOrder> parse_inner_order(std::string_view text) noexcept;

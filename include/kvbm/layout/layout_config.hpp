@@ -26,7 +26,7 @@ struct LayoutConfig {
   std::uint32_t outer = 2;  ///< 2: K and V apart; 1: fused
   std::uint32_t tokens = 0;
   std::uint32_t inner = 0;
-  std::optional<std::uint32_t> heads{};  ///< wanted by permutations and universal orders
+  std::optional<std::uint32_t> heads{};  ///< wanted by permutations, and by orders without cells
   std::uint32_t element_bytes = 2;       ///< 1, 2, 4 or 8
   std::size_t alignment = 1;             ///< a power of two; every base and every cell size is a multiple of it
   InnerOrder order = InnerOrder::Unknown;
@@ -59,7 +59,7 @@ struct LayoutError {
     NotDeviceMemory,
     NotContiguous,
     Misaligned,
-    OrderNotPossible,  ///< a universal order on a layer-separate layout
+    OrderNotPossible,  ///< a universal or custom order on a layer-separate layout
     IndexOutOfRange,
     TooManyLayouts,
     UnknownVersion,

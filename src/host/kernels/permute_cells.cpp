@@ -1,6 +1,8 @@
 #include "kernels/permute_cells.cuh"
 
+#include <cstddef>
 #include <limits>
+#include <utility>
 
 #include "kernels/launch_table.hpp"
 #include "kvbm/base/assert.hpp"
@@ -25,19 +27,27 @@ bool lies_within(const PermuteCells& permute, const PermuteSide& page) {
 
 PageStrides page_strides(const PageView& view, InnerOrder order, const RowGrid& rows) noexcept {
   const std::uint64_t row = rows.row_bytes;
-  const std::uint64_t of_tokens = row * rows.tokens;
-  switch (order) {
-    case InnerOrder::Unknown:
-    case InnerOrder::Nhd:
-      return {view.layer_stride, view.outer_stride, row * rows.heads, row};
-    case InnerOrder::Hnd:
-      return {view.layer_stride, view.outer_stride, row, of_tokens};
-    case InnerOrder::UniversalTp:
-      return {of_tokens * view.outer, of_tokens, row, of_tokens * view.outer * view.layers};
-    case InnerOrder::UniversalPp:
-      break;
+  if (order == InnerOrder::Hnd) return {view.layer_stride, view.outer_stride, row, row * rows.tokens};
+  if (is_made_of_cells(order)) return {view.layer_stride, view.outer_stride, row * rows.heads, row};
+  PageStrides strides{};
+  std::uint64_t stride = row;
+  const OrderAxes& axes = axes_of(order);
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    switch (axes[i]) {
+      case Axis::Layer:
+        strides.layer = std::exchange(stride, stride * view.layers);
+        break;
+      case Axis::Outer:
+        strides.outer = std::exchange(stride, stride * view.outer);
+        break;
+      case Axis::TokenInBlock:
+        strides.token = std::exchange(stride, stride * rows.tokens);
+        break;
+      default:
+        strides.head = std::exchange(stride, stride * rows.heads);
+    }
   }
-  return {of_tokens * view.outer * rows.heads, of_tokens, row, of_tokens * view.outer};
+  return strides;
 }
 
 bool can_permute(InnerOrder source, InnerOrder target) noexcept {

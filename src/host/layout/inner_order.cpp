@@ -6,26 +6,71 @@
 namespace kvbm {
 namespace {
 
-struct Names {
-  std::string_view text;
-  std::string_view shape;
+/// Words with something between them, put together when it is compiled.
+struct Text {
+  std::array<char, 48> letters{};
+  std::size_t length = 0;
+
+  constexpr void append(std::string_view more) noexcept {
+    for (const char letter : more) letters[length++] = letter;
+  }
+  [[nodiscard]] constexpr std::string_view view() const noexcept { return {letters.data(), length}; }
 };
 
-constexpr std::array<Names, 5> kNames{{{"unknown", "[]"},
-                                       {"nhd", "[layers, outer, tokens, heads, head_dim]"},
-                                       {"hnd", "[layers, outer, heads, tokens, head_dim]"},
-                                       {"universal-tp", "[heads, layers, outer, tokens, head_dim]"},
-                                       {"universal-pp", "[layers, heads, outer, tokens, head_dim]"}}};
+using Texts = std::array<Text, kInnerOrders>;
+
+constexpr std::string_view dimension_of(Axis axis) noexcept {
+  if (axis == Axis::Layer) return "layers";
+  if (axis == Axis::Outer) return "outer";
+  return axis == Axis::Head ? "heads" : "tokens";
+}
+
+constexpr std::string_view word_of(Axis axis) noexcept {
+  if (axis == Axis::Layer) return "layer";
+  if (axis == Axis::Outer) return "outer";
+  return axis == Axis::Head ? "head" : "token";
+}
+
+constexpr Texts kNames = [] {
+  constexpr std::array<std::string_view, 5> kNamed{"unknown", "nhd", "hnd", "universal-tp", "universal-pp"};
+  Texts names;
+  for (std::size_t i = 0; i < kInnerOrders; ++i) {
+    if (i < kNamed.size()) {
+      names[i].append(kNamed[i]);
+      continue;
+    }
+    names[i].append("custom");
+    for (std::size_t axis = 0; axis < 4; ++axis) {
+      names[i].append(axis == 0 ? ":" : "-");
+      names[i].append(word_of(kOrderAxes[i][axis]));
+    }
+  }
+  return names;
+}();
+
+constexpr Texts kShapes = [] {
+  Texts shapes;
+  shapes[0].append("[]");
+  for (std::size_t i = 1; i < kInnerOrders; ++i) {
+    shapes[i].append("[");
+    for (const Axis axis : kOrderAxes[i]) {
+      shapes[i].append(dimension_of(axis));
+      shapes[i].append(", ");
+    }
+    shapes[i].append("head_dim]");
+  }
+  return shapes;
+}();
 
 }  // namespace
 
-std::string_view to_text(InnerOrder order) noexcept { return kNames[static_cast<std::size_t>(order)].text; }
+std::string_view to_text(InnerOrder order) noexcept { return kNames[static_cast<std::size_t>(order)].view(); }
 
-std::string_view shape_text(InnerOrder order) noexcept { return kNames[static_cast<std::size_t>(order)].shape; }
+std::string_view shape_text(InnerOrder order) noexcept { return kShapes[static_cast<std::size_t>(order)].view(); }
 
 std::optional<InnerOrder> parse_inner_order(std::string_view text) noexcept {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i].text == text) return static_cast<InnerOrder>(i);
+    if (kNames[i].view() == text) return static_cast<InnerOrder>(i);
   }
   return std::nullopt;
 }

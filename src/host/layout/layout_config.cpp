@@ -39,12 +39,12 @@ Result<void, LayoutError> check_element(const LayoutConfig& config) {
 }
 
 Result<void, LayoutError> check_order(const LayoutConfig& config, LayoutKind kind) {
-  if (is_universal(config.order) && kind != LayoutKind::FullyContiguous) {
+  if (!is_made_of_cells(config.order) && kind != LayoutKind::FullyContiguous) {
     return fail(LayoutError{Code::OrderNotPossible,
                             "order " + std::string(to_text(config.order)) + " needs a fully contiguous layout"});
   }
   if (!config.heads) {
-    if (!is_universal(config.order)) return {};
+    if (is_made_of_cells(config.order)) return {};
     return fail(LayoutError{Code::HeadsRequired, "heads are required by order " + std::string(to_text(config.order))});
   }
   if (*config.heads == 0) return fail(LayoutError{Code::HeadsZero, "heads must be positive", 1, 0});

@@ -72,7 +72,7 @@ LayoutConfig take_config(Reader& reader) {
   if (!has_heads && heads != 0) reader.refuse();
   config.element_bytes = reader.take<std::uint32_t>();
   config.alignment = reader.take<std::uint64_t>();
-  config.order = reader.take_up_to(InnerOrder::UniversalPp);
+  config.order = reader.take_up_to(static_cast<InnerOrder>(kInnerOrders - 1));
   return config;
 }
 

@@ -20,15 +20,20 @@ struct AxisList {
 /// The axes of a layout, slowest first. Of a layer-separate one, the first selects the region.
 AxisList axes_of(LayoutKind kind, const LayoutConfig& config) noexcept {
   using enum Axis;
-  if (config.order == InnerOrder::UniversalTp) return {{Block, Head, Layer, Outer, TokenInBlock, HeadDim}, 6};
-  if (config.order == InnerOrder::UniversalPp) return {{Block, Layer, Head, Outer, TokenInBlock, HeadDim}, 6};
+  if (!is_made_of_cells(config.order)) {
+    AxisList list{{Block}, LayoutView::kAxesMax};
+    const OrderAxes& axes = axes_of(config.order);
+    std::copy(axes.begin(), axes.end(), list.axes.begin() + 1);
+    list.axes.back() = HeadDim;
+    return list;
+  }
   AxisList list{{Block, Layer, Outer, Payload}, 4};
   if (kind == LayoutKind::LayerSeparateBlockFirst) list = {{Layer, Block, Outer, Payload}, 4};
   if (kind == LayoutKind::LayerSeparateOuterFirst) list = {{Layer, Outer, Block, Payload}, 4};
   if (config.order == InnerOrder::Unknown || !config.heads) return list;
-  const bool by_token = config.order == InnerOrder::Nhd;
-  list.axes[3] = by_token ? TokenInBlock : Head;
-  list.axes[4] = by_token ? Head : TokenInBlock;
+  const OrderAxes& axes = axes_of(config.order);
+  list.axes[3] = axes[2];
+  list.axes[4] = axes[3];
   list.axes[5] = HeadDim;
   list.count = 6;
   return list;

@@ -197,8 +197,14 @@ PageSide from_layer(const PageSide& side, std::uint32_t layer) noexcept {
 
 }  // namespace
 
-std::uint32_t TransferPlan::layer_runs(InnerOrder order) const noexcept {
-  return order == InnerOrder::UniversalTp ? rows.heads : 1;
+std::uint64_t TransferPlan::layer_runs(InnerOrder order) const noexcept {
+  std::uint64_t runs = 1;
+  if (is_made_of_cells(order)) return runs;
+  for (const Axis axis : axes_of(order)) {
+    if (axis == Axis::Layer) break;
+    runs *= axis == Axis::Outer ? outer : axis == Axis::Head ? rows.heads : rows.tokens;
+  }
+  return runs;
 }
 
 PageSide TransferPlan::source_from(std::uint32_t layer) const noexcept {
@@ -222,7 +228,7 @@ PageSide TransferPlan::staged(const StagingSlot& slot, std::uint32_t layer_count
 }
 
 CopyShape TransferPlan::shape(const PageSide& from, const PageSide& to, std::uint32_t layer_count) const noexcept {
-  const std::uint32_t runs = layer_runs(from.order);
+  const auto runs = static_cast<std::uint32_t>(layer_runs(from.order));
   const bool whole = from.calls.layers == layer_count && to.calls.layers == layer_count;
   if (runs == 1 || whole) return fold(from, to, {layer_count, outer, cell_bytes()});
   // Of each index of what is slower than layers, these lie together: such indices take the place of layers.
@@ -249,8 +255,9 @@ Result<TransferPlan, TransferError> plan_transfer(const TransferRequest& request
   if (auto checked = check_override("target", *request.target, orders.target); !checked) return fail(checked.error());
   if (auto checked = check_permutation(request, orders); !checked) return fail(checked.error());
   TransferPlan plan = plan_of(request, orders, context);
-  if (plan.permutes() && !kernels::can_count(plan.rows)) {
-    return refuse(Code::Unsupported, "what moves of a cell is " + std::to_string(plan.rows.tokens) + " by " +
+  const bool can_count = plan.layer_runs(orders.source) <= UINT32_MAX && kernels::can_count(plan.rows);
+  if (!can_count && (plan.permutes() || !is_made_of_cells(orders.source))) {
+    return refuse(Code::Unsupported, "what moves of a layer is " + std::to_string(plan.rows.tokens) + " by " +
                                          std::to_string(plan.rows.heads) + " rows of " +
                                          std::to_string(plan.rows.row_bytes) +
                                          " bytes, which is too much for a kernel");

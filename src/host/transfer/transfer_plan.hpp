@@ -56,8 +56,9 @@ struct TransferPlan {
   }
   [[nodiscard]] std::uint64_t layer_bytes() const noexcept { return outer * cell_bytes(); }
   [[nodiscard]] std::uint64_t block_bytes() const noexcept { return layers.size() * layer_bytes(); }
-  /// Spans that a layer of a page in `order` is made of. Of uncut pages.
-  [[nodiscard]] std::uint32_t layer_runs(InnerOrder order) const noexcept;
+  /// Spans that a layer of a page in `order` is made of: as many as what is slower than layers has indices. Of uncut
+  /// pages.
+  [[nodiscard]] std::uint64_t layer_runs(InnerOrder order) const noexcept;
 
   /// A side from that layer on, as the target counts. The view's number of layers stays that of a whole page.
   [[nodiscard]] PageSide source_from(std::uint32_t layer) const noexcept;
