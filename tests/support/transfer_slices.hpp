@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "kvbm/layout/layout_view.hpp"
 #include "tests/support/transfer_suite.hpp"
@@ -268,29 +269,33 @@ TEST_P(TransferSlices, OfPagesInEveryOrderToTheSame) {
   with.staging_bytes = 6u * 1024;  // slots of a layer or two
   TransferEngine engine(device_, with);
   const PageExtents extents{.layers = 4, .tokens = 3, .heads = 3, .head_dim = 8};
+  using enum MemoryKind;
+  const std::vector<std::optional<Mechanism>> any{std::nullopt};
+  const std::vector<std::optional<Mechanism>> each{std::nullopt, Mechanism::Staged, Mechanism::Copies,
+                                                   Mechanism::CopyKernel, Mechanism::BulkCopyKernel};
   for (std::size_t number = 1; number < kInnerOrders; ++number) {
     const auto order = static_cast<InnerOrder>(number);
-    for (const MemoryKind source_memory : kEveryMemory) {
-      for (const MemoryKind target_memory : kEveryMemory) {
-        GuardedPages source = pages(extents, order, 2, {LayoutKind::FullyContiguous, source_memory, 0});
-        GuardedPages target = pages(extents, order, 2, {LayoutKind::FullyContiguous, target_memory, 0});
-        SCOPED_TRACE(text_of_sides(source, target));
-        for (const auto mechanism :
-             {std::optional<Mechanism>(), std::optional(Mechanism::Staged), std::optional(Mechanism::Copies),
-              std::optional(Mechanism::CopyKernel), std::optional(Mechanism::BulkCopyKernel)}) {
-          for (const bool layer_events : {false, true}) {
-            for (const std::vector<AxisSlice>& slices :
-                 {std::vector<AxisSlice>{}, {{Axis::Layer, 1, 0, 2}}, {{Axis::Layer, 3, 3, 1}}}) {
-              if (!can_move(engine, source, target, slices, mechanism)) continue;
-              expect_sliced(engine, source, target, slices, {.layer_events = layer_events, .mechanism = mechanism});
-            }
-          }
+    for (const auto& [source_memory, target_memory, mechanisms] : {std::tuple(Pinned, Device, each),
+                                                                   {Device, Pinned, each},
+                                                                   {Device, Device, any},
+                                                                   {System, Device, any},
+                                                                   {Device, System, any},
+                                                                   {System, Pinned, any}}) {
+      GuardedPages source = pages(extents, order, 2, {LayoutKind::FullyContiguous, source_memory, 0});
+      GuardedPages target = pages(extents, order, 2, {LayoutKind::FullyContiguous, target_memory, 0});
+      SCOPED_TRACE(text_of_sides(source, target));
+      for (const std::optional<Mechanism> mechanism : mechanisms) {
+        for (const std::vector<AxisSlice>& slices :
+             {std::vector<AxisSlice>{}, {{Axis::Layer, 1, 0, 2}}, {{Axis::Layer, 3, 3, 1}}}) {
+          if (!can_move(engine, source, target, slices, mechanism)) continue;
+          expect_sliced(engine, source, target, slices, {.mechanism = mechanism});
         }
-        for (const Axis axis : {Axis::Outer, Axis::TokenInBlock, Axis::Head, Axis::HeadDim}) {
-          expect_sliced(engine, source, target, {{axis, 1, 0, 1}, {Axis::Layer, 1, 2, 2}});
-        }
-        if (HasFailure()) return;
       }
+      expect_sliced(engine, source, target, {{Axis::Layer, 1, 0, 3}}, {.layer_events = true});
+      for (const Axis axis : {Axis::Outer, Axis::TokenInBlock, Axis::Head, Axis::HeadDim}) {
+        expect_sliced(engine, source, target, {{axis, 1, 0, 1}, {Axis::Layer, 1, 2, 2}});
+      }
+      if (HasFailure()) return;
     }
   }
 }

@@ -12,7 +12,7 @@
 namespace kvbm {
 namespace {
 
-constexpr TransferEngineOptions kFewTransfers{
+const TransferEngineOptions kFewTransfers{
     .transfers_max = 4, .blocks_max = 64, .staging_bytes = 1u << 18, .calibrate = false};
 
 /// Says that it is a GPU, so that it is measured.

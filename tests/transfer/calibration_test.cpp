@@ -8,7 +8,7 @@
 namespace kvbm {
 namespace {
 
-constexpr TransferEngineOptions kOptions{
+const TransferEngineOptions kOptions{
     .transfers_max = 4, .blocks_max = 64, .staging_bytes = 4u << 20, .calibrate = false};
 
 TEST(Calibration, MeasuresEveryMechanismThereIsAndLeavesNothingBehind) {

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include "kvbm/base/result.hpp"
 #include "kvbm/device/device.hpp"
@@ -20,6 +22,9 @@ struct TransferEngineOptions {
   std::uint32_t staging_slots = 4;        ///< of each ring
   bool calibrate = true;                  ///< measure once per device; else a built-in table
   std::uint32_t kernel_grid_max = 0;      ///< most thread blocks a kernel may use; 0: as many as pay
+  /// Told of what is no error and may be none meant: the first transfer between two layouts of unknown order, which are
+  /// taken to be equal. Once for an engine, on the thread that submits, with no lock held. It must not throw.
+  std::function<void(std::string_view)> on_warning{};
 };
 
 class TransferCore;

@@ -150,6 +150,15 @@ Result<TransferPlan, TransferError> TransferCore::checked_plan(const TransferReq
   return plan_transfer(request, {device_->capabilities(), table_, slot_bytes_});
 }
 
+void TransferCore::warn_of_unknown_orders() {
+  // relaxed: whoever is first tells; nothing else depends on it
+  if (!on_warning_ || warned_.load(std::memory_order_relaxed) || warned_.exchange(true, std::memory_order_relaxed)) {
+    return;
+  }
+  KVBM_NVTX_RANGE("kvbm.warn");
+  on_warning_("the inner orders of both layouts of a transfer are unknown, and taken to be equal");
+}
+
 PooledState& TransferCore::lease_state() {
   PooledState* state = nullptr;
   {
@@ -184,6 +193,7 @@ Result<TransferState*, TransferError> TransferCore::submit(TransferRequest&& req
   const auto queued = std::chrono::steady_clock::now();
   auto plan = checked_plan(request);
   if (!plan) return fail(std::move(plan).error());
+  if (plan->source.order == InnerOrder::Unknown) warn_of_unknown_orders();
   const bool empty = request.blocks.empty() || plan->layers.size() == 0;
   const std::size_t pieces =
       empty ? 0 : (request.blocks.size() + slots_.blocks_per_slot() - 1) / slots_.blocks_per_slot();

@@ -1,8 +1,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kvbm/base/mutex.hpp"
@@ -26,8 +30,9 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
 
   /// A state with one reference for the caller.
   [[nodiscard]] Result<TransferState*, TransferError> submit(TransferRequest&& request, bool may_wait);
-  /// Before anybody else submits.
+  /// Before anybody else submits, both of these.
   void use_table(const MechanismTable& table) noexcept { table_ = table; }
+  void use_warnings(std::function<void(std::string_view)> on_warning) noexcept { on_warning_ = std::move(on_warning); }
 
   void quiesce() { slots_.close(); }
   void resume() { slots_.open(); }
@@ -53,6 +58,8 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   class Use;
   using Checked = Result<TransferPlan, TransferError>;
 
+  /// Tells once that unknown orders are taken to be equal.
+  void warn_of_unknown_orders();
   [[nodiscard]] Checked checked_plan(const TransferRequest& request);
   [[nodiscard]] std::unique_ptr<BlockMarks> take_marks() KVBM_EXCLUDES(mutex_);
   void give_marks(std::unique_ptr<BlockMarks> marks) KVBM_EXCLUDES(mutex_);
@@ -72,6 +79,8 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   const std::shared_ptr<Device> device_;
   const std::size_t slot_bytes_;  // of a staging ring
   MechanismTable table_;
+  std::function<void(std::string_view)> on_warning_;
+  std::atomic<bool> warned_{false};  // of unknown orders
   SlotPool slots_;
   std::array<std::unique_ptr<Link>, MechanismTable::kDirections> links_;
   std::array<std::unique_ptr<HostLane>, 2> host_lanes_;

@@ -9,13 +9,15 @@ namespace kvbm {
 
 TransferEngine::TransferEngine(std::shared_ptr<Device> device, TransferEngineOptions options)
     : core_(std::make_shared<TransferCore>(std::move(device), options)) {
-  if (!options.calibrate) return;
-  try {
-    core_->use_table(calibrated_table(*core_));
-  } catch (...) {
-    core_->shut_down();
-    throw;
+  if (options.calibrate) {
+    try {
+      core_->use_table(calibrated_table(*core_));
+    } catch (...) {
+      core_->shut_down();
+      throw;
+    }
   }
+  core_->use_warnings(std::move(options.on_warning));
 }
 
 TransferEngine::~TransferEngine() { core_->shut_down(); }
