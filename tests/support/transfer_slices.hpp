@@ -220,6 +220,45 @@ TEST_P(TransferSlices, OfSomeLayersWithAnEventForEach) {
   }
 }
 
+/// Layers are counted as the target does.
+TEST_P(TransferSlices, EachLayerOfTheTargetIsThereBehindItsEvent) {
+  TransferEngine engine(device_, options());
+  const PageExtents in_cache{.layers = 6, .heads = 2};
+  const Place separate{LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, 0};
+  const std::vector<AxisSlice> slices{{Axis::Layer, 1, 3, 3}, {Axis::Head, 2, 0, 2}};
+  for (const Mechanism mechanism : {Mechanism::PermuteKernel, Mechanism::Staged}) {
+    const bool staged = mechanism == Mechanism::Staged;  // whole pages of the host
+    GuardedPages store = pages({.layers = 4, .heads = staged ? 2u : 4u}, InnerOrder::Hnd, 2,
+                               {LayoutKind::FullyContiguous, MemoryKind::Pinned, 0});
+    GuardedPages cache = pages(in_cache, InnerOrder::Nhd, 2, separate);
+    GuardedPages seen = pages(in_cache, InnerOrder::Nhd, 2, separate);
+    const auto from = store.fill(random_);
+    static_cast<void>(cache.fill(random_));
+    const auto before = seen.fill(random_);
+    const auto blocks = random_pairs(kBlocks, kBlocks, random_);
+    const std::span<const AxisSlice> moved = staged ? std::span(slices).first(1) : std::span(slices);
+    const Stream reader(device_, StreamPriority::Normal, "test.reader");
+
+    const Completion completion = engine
+                                      .submit({.source = store.layout(),
+                                               .target = cache.layout(),
+                                               .blocks = blocks,
+                                               .slices = moved,
+                                               .layer_events = true,
+                                               .mechanism = mechanism})
+                                      .value();
+    for (std::uint32_t layer = 3; layer < 6; ++layer) {
+      completion.wait_for_layer(layer, reader.view());
+      device_->copy(seen.layout()->cell(0, layer, 0).value(), cache.layout()->cell(0, layer, 0).value(),
+                    kBlocks * cache.config().block_bytes() / 6, reader.view());
+    }
+    device_->synchronize(reader.view());
+
+    ASSERT_FALSE(completion.wait().error);
+    EXPECT_EQ(seen.read(), sliced(store, from, seen, before, blocks, moved));
+  }
+}
+
 /// The link carries whole pages of the host, which are a part of those on the device.
 TEST_P(TransferSlices, ThroughTheRingWhereTheHostsPagesAreWhole) {
   TransferEngine engine(device_, options());

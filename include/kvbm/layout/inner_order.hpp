@@ -18,7 +18,7 @@ enum class InnerOrder : std::uint8_t {
   Nhd,          ///< [layers, outer, tokens, heads, head_dim]
   Hnd,          ///< [layers, outer, heads, tokens, head_dim]
   UniversalTp,  ///< [heads, layers, outer, tokens, head_dim]: a range of heads is one span
-  UniversalPp,  ///< [layers, heads, outer, tokens, head_dim]; named, no kernel moves it yet
+  UniversalPp,  ///< [layers, heads, outer, tokens, head_dim]; named, no kernel turns it into another
   // Behind it: what custom_order() gives.
 };
 
