@@ -36,4 +36,5 @@
 #include "kvbm/tokens/positional_map.hpp"
 #include "kvbm/tokens/to_tokens.hpp"
 #include "kvbm/tokens/token_sequence.hpp"
+#include "kvbm/transfer/await_completion.hpp"
 #include "kvbm/transfer/transfer_engine.hpp"
