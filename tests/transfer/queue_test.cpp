@@ -5,9 +5,8 @@
 #include <future>
 #include <thread>
 
-#include "tests/support/forwarding_device.hpp"
-#include "tests/support/kernel_gate.hpp"
 #include "tests/transfer/engine_world.hpp"
+#include "tests/transfer/holding_device.hpp"
 
 // Who goes first, who waits, and for what
 
@@ -302,24 +301,8 @@ TEST(TransferEngine, TakesNoMemoryWithIt) {
   EXPECT_EQ(device->pinned_bytes(), 0u);
 }
 
-/// One copy waits on the device until the test lets it go.
-class HoldingDevice final : public test::ForwardingDevice {
- public:
-  /// The n-th copy from now on.
-  void hold(int n) { number_ = copies_ + n; }
-  void copy(void* target, const void* source, std::size_t bytes, StreamView stream) override {
-    if (++copies_ == number_) emulated().launch(gate_.call(), stream);
-    emulated().copy(target, source, bytes, stream);
-  }
-  void open() const { gate_.open(); }
-
- private:
-  std::atomic<int> copies_{0}, number_{0};
-  const test::KernelGate gate_;
-};
-
 TEST(LayerEvents, TheFirstLayersAreUsedWhileTheLastIsOnItsWay) {
-  const auto device = std::make_shared<HoldingDevice>();
+  const auto device = std::make_shared<test::HoldingDevice>();
   const LayoutConfig& config = EngineWorld::kConfig;
   test::GuardedPages store(device, config, {LayoutKind::FullyContiguous, MemoryKind::Pinned, 0});
   const test::GuardedPages cache(device, config, {LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, 0});
