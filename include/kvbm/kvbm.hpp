@@ -37,4 +37,5 @@
 #include "kvbm/tokens/to_tokens.hpp"
 #include "kvbm/tokens/token_sequence.hpp"
 #include "kvbm/transfer/await_completion.hpp"
+#include "kvbm/transfer/slow_transfer_watch.hpp"
 #include "kvbm/transfer/transfer_engine.hpp"

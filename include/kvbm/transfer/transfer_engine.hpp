@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "kvbm/base/result.hpp"
 #include "kvbm/device/device.hpp"
 #include "kvbm/transfer/completion.hpp"
+#include "kvbm/transfer/pending_transfer.hpp"
 #include "kvbm/transfer/transfer_request.hpp"
 
 namespace kvbm {
@@ -56,6 +58,10 @@ class TransferEngine {
   /// others lent may be unmapped. Not for callbacks.
   void quiesce();
   void resume();
+
+  /// Transfers that were queued at that time or before and have not ended, by number. For warnings (see
+  /// slow_transfer_watch.hpp) and debuggers; submitting takes no lock that this holds. Errors  std::bad_alloc.
+  [[nodiscard]] std::vector<PendingTransfer> pending_since(PendingTransfer::Time latest) const;
 
   [[nodiscard]] const std::shared_ptr<Device>& device() const noexcept;
 

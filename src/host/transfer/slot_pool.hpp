@@ -27,6 +27,11 @@ class SlotPool {
   /// Errors  Quiesced; QueueFull if it may not wait for slots.
   [[nodiscard]] Result<TransferSlot*, TransferError::Code> admit(std::uint32_t count, bool may_wait)
       KVBM_EXCLUDES(mutex_);
+  /// Calls visit(slot) for each there is, in use or not.
+  template <class Visit>
+  void for_each(const Visit& visit) {
+    for (TransferSlot& slot : slots_) visit(slot);
+  }
   /// The whole chain.
   void give_back(TransferSlot* chain) noexcept KVBM_EXCLUDES(mutex_);
   /// A transfer that was admitted is over in every respect.

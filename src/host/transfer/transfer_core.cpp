@@ -235,9 +235,13 @@ Result<TransferState*, TransferError> TransferCore::submit(TransferRequest&& req
     state.end();
     settle(state);
   } else {
-    admission.slots()->state = &state;
-    state.attach(*admission.slots());
-    start(*admission.slots());
+    TransferSlot& slot = *admission.slots();
+    slot.state = &state;
+    slot.queued = queued;
+    slot.number = transfers_.fetch_add(1, std::memory_order_relaxed) + 1;  // relaxed: only to be told apart
+    slot.users.store(1, std::memory_order_release);  // release: those who look at what is pending see all of it
+    state.attach(slot);
+    start(slot);
   }
   return static_cast<TransferState*>(&state);
 }
@@ -257,7 +261,10 @@ void TransferCore::fill(TransferSlot& slot, const TransferRequest& request, cons
   slot.forced = slot.enqueued = slot.cancelled = slot.has_dependency = false;
   slot.batches_taken = true;
   slot.last_slice = nullptr;
-  slot.users.store(1, std::memory_order_relaxed);  // relaxed: nobody shares it yet
+  slot.source_kind = request.source->memory_kind();
+  slot.target_kind = request.target->memory_kind();
+  slot.submitted.store({}, std::memory_order_relaxed);  // relaxed, both: nobody shares it yet
+  slot.ended.store(false, std::memory_order_relaxed);
   if (!on_host(plan)) link(plan).prepare(slot);
 }
 
@@ -303,8 +310,42 @@ void TransferCore::start(TransferSlot& slot) {
   }
 }
 
-void TransferCore::mark_submitted(const TransferSlot& slot) noexcept {
+void TransferCore::mark_submitted(TransferSlot& slot) noexcept {
   slot.state->outcome.submitted = std::chrono::steady_clock::now();
+  slot.submitted.store(slot.state->outcome.submitted, std::memory_order_relaxed);  // relaxed: it stands for itself
+}
+
+std::vector<PendingTransfer> TransferCore::pending_since(PendingTransfer::Time latest) {
+  std::vector<PendingTransfer> pending;
+  slots_.for_each([&](TransferSlot& slot) {
+    if (!slot.use_if_taken()) return;
+    const Use use(*this, slot);
+    // relaxed, both: they stand for themselves
+    if (slot.ended.load(std::memory_order_relaxed) || slot.queued > latest) return;
+    const PendingTransfer::Time submitted = slot.submitted.load(std::memory_order_relaxed);
+    const bool is_submitted = submitted != PendingTransfer::Time();
+    pending.push_back({.number = slot.number,
+                       .source = slot.source_kind,
+                       .target = slot.target_kind,
+                       .priority = slot.priority,
+                       .mechanism = slot.plan.mechanism,
+                       .blocks = slot.total_blocks,
+                       .bytes = slot.total_blocks * slot.plan.block_bytes(),
+                       .queued = slot.queued,
+                       .submitted = is_submitted ? std::optional(submitted) : std::nullopt,
+                       .waits_for = is_submitted ? awaited_by(slot) : PendingTransfer::WaitsFor::Turn});
+  });
+  std::sort(pending.begin(), pending.end(),
+            [](const PendingTransfer& a, const PendingTransfer& b) { return a.number < b.number; });
+  return pending;
+}
+
+PendingTransfer::WaitsFor TransferCore::awaited_by(const TransferSlot& slot) {
+  try {
+    if (slot.has_dependency && !device_->done(slot.dependency.view())) return PendingTransfer::WaitsFor::Precondition;
+  } catch (const DeviceError&) {  // it is broken: the transfer is about to fail
+  }
+  return PendingTransfer::WaitsFor::Bytes;
 }
 
 PooledState& TransferCore::end(TransferSlot& slot) {
@@ -316,6 +357,7 @@ PooledState& TransferCore::end(TransferSlot& slot) {
   state.outcome.done = std::chrono::steady_clock::now();
   if (state.outcome.submitted == TransferOutcome::Time{}) state.outcome.submitted = state.outcome.done;  // given up
   state.detach();
+  slot.ended.store(true, std::memory_order_relaxed);  // relaxed: whoever has looked already told what was so
   slot.span = NvtxSpan();
   slot.error.reset();
   slot.source.reset();

@@ -39,10 +39,11 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   /// Ends all threads. Nothing is submitted any more.
   void shut_down();
   [[nodiscard]] const std::shared_ptr<Device>& device() const noexcept { return device_; }
+  [[nodiscard]] std::vector<PendingTransfer> pending_since(PendingTransfer::Time latest);
 
   // ---- for lanes ----
   /// Its first slice is about to be enqueued.
-  void mark_submitted(const TransferSlot& slot) noexcept;
+  void mark_submitted(TransferSlot& slot) noexcept;
   /// All of it has run, or never will. Wakes those who wait. The slot is gone with it.
   PooledState& end(TransferSlot& slot);
   /// What is left to do after end(), and takes longer: callbacks, guards.
@@ -70,6 +71,7 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   [[nodiscard]] HostLane& host_lane(TransferPriority priority) noexcept;
   [[nodiscard]] static bool on_host(const TransferPlan& plan) noexcept;
   void fill(TransferSlot& slot, const TransferRequest& request, const TransferPlan& plan);
+  [[nodiscard]] PendingTransfer::WaitsFor awaited_by(const TransferSlot& slot);
   void fill_pairs(TransferSlot& chain, std::span<const BlockPair> blocks) noexcept;
   /// Makes the slot's dependency stand for all that the request waits for. Errors  DeviceError.
   void capture(TransferSlot& slot, const TransferRequest& request);
@@ -82,6 +84,7 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
   std::function<void(std::string_view)> on_warning_;
   std::atomic<bool> warned_{false};  // of unknown orders
   SlotPool slots_;
+  std::atomic<std::uint64_t> transfers_{0};  // submitted so far
   std::array<std::unique_ptr<Link>, MechanismTable::kDirections> links_;
   std::array<std::unique_ptr<HostLane>, 2> host_lanes_;
 

@@ -38,6 +38,10 @@ void TransferEngine::quiesce() { core_->quiesce(); }
 
 void TransferEngine::resume() { core_->resume(); }
 
+std::vector<PendingTransfer> TransferEngine::pending_since(PendingTransfer::Time latest) const {
+  return core_->pending_since(latest);
+}
+
 const std::shared_ptr<Device>& TransferEngine::device() const noexcept { return core_->device(); }
 
 }  // namespace kvbm

@@ -10,6 +10,7 @@
 
 #include "base/nvtx.hpp"
 #include "kvbm/device/stream_owner.hpp"
+#include "kvbm/transfer/completion.hpp"
 #include "kvbm/transfer/transfer_request.hpp"
 #include "transfer/transfer_plan.hpp"
 
@@ -79,6 +80,13 @@ struct TransferSlot {
   std::vector<Event> layer_events;  ///< at least layer_event_count
   NvtxSpan span;                    ///< from its submission to its end
 
+  // For those who look at what is pending. Written before there are users, but for the atomics.
+  std::uint64_t number = 0;  ///< of the transfer
+  TransferOutcome::Time queued{};
+  MemoryKind source_kind{}, target_kind{};
+  std::atomic<TransferOutcome::Time> submitted{TransferOutcome::Time()};  ///< its beginning of time: not yet
+  std::atomic<bool> ended{false};
+
   // How far it is. Under the lock of its link.
   TransferSlot* next_waiting = nullptr;
   Cursor cursor{};
@@ -93,8 +101,17 @@ struct TransferSlot {
   std::array<Slice, kSlices + 1> slices;
 
   TransferSlot* next_free = nullptr;
-  /// Those who may look at the events: the engine, and whoever orders a stream behind them.
+  /// Those who may look at the events: the engine, and whoever orders a stream behind them. 0: no transfer is here.
   std::atomic<std::uint32_t> users{0};
+  /// One more user, if a transfer is here.
+  [[nodiscard]] bool use_if_taken() noexcept {
+    std::uint32_t now = users.load(std::memory_order_relaxed);  // relaxed: looked at again
+    // acquire: sees what was written before there were users
+    while (now != 0 &&
+           !users.compare_exchange_weak(now, now + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+    }
+    return now != 0;
+  }
 };
 
 /// First in, first out. The links lie in the slots.
