@@ -11,6 +11,7 @@
 #include "kvbm/manager/block_manager.hpp"
 #include "kvbm/tiering/offloading.hpp"
 #include "kvbm/tiering/onboarding.hpp"
+#include "kvbm/tiering/page_record.hpp"
 #include "kvbm/tiering/settlement_token.hpp"
 #include "kvbm/tiering/tiered_allocation.hpp"
 #include "kvbm/tiering/tiered_match.hpp"
@@ -78,6 +79,13 @@ class TieredCache {
   [[nodiscard]] Result<bool, SettlementError> settled(const SettlementToken& token) const;
   /// Waits until it has. What comes later is waited for only as far as it comes first. Errors  SettlementError.
   Result<void, SettlementError> settle(const SettlementToken& token) const;
+
+  /// How the page of a block of G2 is stored. Precondition: the block is of this cache's G2.
+  [[nodiscard]] PageRecord page_record(const ImmutableBlock<G2>& block) const;
+  /// For whoever fills pages of G2 without the cache, before they are registered; else the page counts as stored like
+  /// the one before it. A load of a page that is not Raw and whole is refused: the prefix ends before it, and the bytes
+  /// stay in G2. Precondition: as above.
+  void describe_page(const MutableBlock<G2>& block, const PageRecord& record) const;
 
   [[nodiscard]] TieringCounts counts() const;
   /// Failures that no Onboarded told of, oldest first, at most kFailuresKept.

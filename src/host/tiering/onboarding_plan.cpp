@@ -49,11 +49,13 @@ Onboarding::Plan::~Plan() {
       state->count({.lost_blocks = all[i]->victims()});
     }
   }
+  if (state != nullptr && refused) state->report(std::move(*refused));
   while (!places.empty()) places.pop_back();
   while (!all.empty()) all.pop_back();
 }
 
 void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
+  end_before_unreadable(tail);
   const auto first = std::make_shared<Load>();
   const Claims claims(*state, first);
   Wanted wanted = look_around(std::move(tail), first);
@@ -71,12 +73,22 @@ void Onboarding::Plan::make(std::vector<TieredMatch::Place> tail) {
     MutexLock lock(mutex);
     loads = std::move(ours);
     known.completed = head.size();
+    if (refused) known.failed = 1;
     for (const Place& place : places) {
       if (place.here) ++known.completed;
       if (place.load != nullptr && !place.ours) others.push_back(place.load);
     }
   }
   if (count != 0) static_cast<void>(begin_next(true));
+}
+
+/// Gives up what the match has from the first block on of which no load can make a page.
+void Onboarding::Plan::end_before_unreadable(std::vector<TieredMatch::Place>& tail) {
+  for (std::size_t i = 0; i < tail.size(); ++i) {
+    const auto* const in_g2 = std::get_if<ImmutableBlock<G2>>(&tail[i]);
+    if (in_g2 == nullptr || !(refused = state->refused_load(*in_g2))) continue;
+    while (tail.size() != i) tail.pop_back();
+  }
 }
 
 /// Gives up the places from `end` on: others may load what `first` was to bring, and what others bring is left to them.
@@ -297,17 +309,20 @@ Onboarded Onboarding::Plan::assemble() {
     joined.swap(others);  // what they hold is not to stay held
     onboarded.cancelled = known.cancel_requested;
   }
-  for (const std::shared_ptr<Load>& load : ours) {
-    load->registered().reset();
-    std::optional<TieringFailure> failure = std::exchange(load->failure(), std::nullopt);
-    if (!failure) continue;
+  const auto tell = [&](std::optional<TieringFailure> failure) {
+    if (!failure) return;
     if (onboarded.failure) {
       state->report(std::move(*failure));
     } else {
       onboarded.failure = std::move(*failure);
       state->count({.failures = 1});
     }
+  };
+  for (const std::shared_ptr<Load>& load : ours) {
+    load->registered().reset();
+    tell(std::exchange(load->failure(), std::nullopt));
   }
+  tell(std::exchange(refused, std::nullopt));
   while (!places.empty()) places.pop_back();
   return onboarded;
 }

@@ -47,6 +47,7 @@ struct Onboarding::Plan {
   std::shared_ptr<TieringState> state;  // null when it is finished
   G1Run head;
   std::vector<Place> places;
+  std::optional<TieringFailure> refused;  // why the match goes on behind the places, if it is not for lack of room
 
   // Once it is made, what cancel() and progress() share with the owner.
   mutable Mutex mutex;
@@ -61,6 +62,7 @@ struct Onboarding::Plan {
     std::vector<ImmutableBlock<G2>> sources;
   };
 
+  void end_before_unreadable(std::vector<TieredMatch::Place>& tail);
   [[nodiscard]] Wanted look_around(std::vector<TieredMatch::Place> tail, const std::shared_ptr<Load>& first);
   void end_before(std::size_t end, const Load& first);
   [[nodiscard]] std::vector<std::shared_ptr<Load>> share_out(Wanted wanted, BlockManager<G1>::Allocation allocation,

@@ -147,6 +147,7 @@ void Put::enter_g2(TieringState& state, BlockRun<MutableBlock<G2>> targets, Pend
     const bool anew = state.exclusive() && state.is_in<G1>(hashes_[i]);
     if (anew) marks.release_first();
     if (!anew || !state.is_in<G1>(hashes_[i])) {
+      state.page_records().set_raw(block.id());
       static_cast<void>(state.g2().register_block(std::move(std::move(block).stage(hashes_[i], tokens)).value()));
       ++entered;
     }

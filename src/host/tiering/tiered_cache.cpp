@@ -179,6 +179,16 @@ Result<void, SettlementError> TieredCache::settle(const SettlementToken& token) 
   return {};
 }
 
+PageRecord TieredCache::page_record(const ImmutableBlock<G2>& block) const {
+  KVBM_ASSERT(block.id() < g2().total_blocks(), "a block of this cache's G2");
+  return state_->page_records().of(block.id());
+}
+
+void TieredCache::describe_page(const MutableBlock<G2>& block, const PageRecord& record) const {
+  KVBM_ASSERT(block.id() < g2().total_blocks(), "a block of this cache's G2");
+  state_->page_records().set(block.id(), record);
+}
+
 TieringCounts TieredCache::counts() const { return state_->counts(); }
 std::vector<TieringFailure> TieredCache::take_failures() const { return state_->take_failures(); }
 const BlockManager<G1>& TieredCache::g1() const noexcept { return state_->g1(); }

@@ -45,7 +45,8 @@ TieringState::TieringState(BlockManager<G1> g1, BlockManager<G2> g2, TieringOpti
       options_(std::move(options)),
       staging_(std::move(staging)),
       chain_(options_.engine->device(), StreamPriority::High, "kvbm.tiering"),
-      write_behind_(options_.queue_max, tickets_) {}
+      write_behind_(options_.queue_max, tickets_),
+      page_records_(g2_.total_blocks(), options_.g2_layout->config().block_bytes()) {}
 
 TieringState::~TieringState() = default;
 
@@ -71,6 +72,12 @@ TieringState::Copied TieringState::copy(TieringCopy copy, bool after_chain) {
   if (submitted) return std::move(*submitted);
   return fail(Refused{with_reason(copy.failure(), submitted.error().text),
                       submitted.error().code == TransferError::Code::Precondition});
+}
+
+std::optional<TieringFailure> TieringState::refused_load(const ImmutableBlock<G2>& block) const {
+  const std::optional<std::string> why = page_records_.unreadable(block.id());
+  if (!why) return std::nullopt;
+  return with_reason({Operation::Onboard, 1, block.hash(), block.id(), {}}, *why);
 }
 
 void TieringState::chain(const Completion& first, const TieringFailure& failure) {

@@ -15,6 +15,7 @@
 #include "kvbm/tiering/tiering_options.hpp"
 #include "kvbm/tiering/tiering_report.hpp"
 #include "src/host/tiering/pending_hashes.hpp"
+#include "src/host/tiering/page_records.hpp"
 #include "src/host/tiering/staging_pool.hpp"
 #include "src/host/tiering/tiering_job.hpp"
 #include "src/host/tiering/write_behind.hpp"
@@ -69,6 +70,11 @@ class TieringState {
   [[nodiscard]] StagingPages take_staging(std::uint32_t most) const {
     return most == 0 ? StagingPages(nullptr, {}) : staging_->take(most);
   }
+
+  /// Of the pages of G2.
+  [[nodiscard]] PageRecords& page_records() noexcept { return page_records_; }
+  /// The failure of a load of a block that G2 has, if it is stored such that no load can bring it.
+  [[nodiscard]] std::optional<TieringFailure> refused_load(const ImmutableBlock<G2>& block) const;
 
   // ---- copies ----
   [[nodiscard]] Copied copy(TieringCopy copy, bool after_chain = false);
@@ -148,6 +154,7 @@ class TieringState {
   const std::shared_ptr<Tickets> tickets_ = std::make_shared<Tickets>();
   WriteBehind write_behind_;
   PendingHashes pending_;
+  PageRecords page_records_;
 
   mutable Mutex mutex_;
   Jobs jobs_ KVBM_GUARDED_BY(mutex_);
