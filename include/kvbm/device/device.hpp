@@ -73,7 +73,8 @@ class Device {
   [[nodiscard]] virtual EventView create_event() = 0;
   virtual void destroy_event(EventView event) noexcept = 0;
   virtual void record(EventView event, StreamView stream) = 0;
-  /// What is enqueued on `stream` from now on waits for what `event` recorded last.
+  /// What is enqueued on `stream` from now on waits for what `event` recorded last. It may be an event of another
+  /// device of the same kind, here and below.
   virtual void wait(StreamView stream, EventView event) = 0;
   /// Whether what `event` recorded last has run (true if it never recorded).
   [[nodiscard]] virtual bool done(EventView event) = 0;
@@ -82,7 +83,8 @@ class Device {
   virtual void synchronize(StreamView stream) = 0;
 
   // ---- work ----
-  /// Host memory is pinned memory or device memory. (Pageable memory makes CUDA wait; kvbm never passes it.)
+  /// Between pinned memory and memory of this device, or of another one of the same kind. (Pageable memory makes CUDA
+  /// wait; kvbm never passes it.)
   virtual void copy(void* target, const void* source, std::size_t bytes, StreamView stream) = 0;
   /// Whether the driver took it as a batch. If not, it is a loop of copies, and just as well enqueued.
   virtual bool copy_batch(const CopyBatch& batch, StreamView stream) = 0;

@@ -67,6 +67,10 @@ struct DeviceCallCounts {
 /// in the same order. Two things, which are there so that nothing hangs, break the rule: a kernel that runs for more
 /// than 100 ms holds up other streams no longer, and work that is not due runs when nobody has called for 100 ms.
 ///
+/// Several devices know each other as GPUs of one process do: streams wait for events of other devices, and copies
+/// reach their memory. A device that waits for one that breaks, or copies its memory then, breaks too. Kernels, fills
+/// and pinned memory are each device's own.
+///
 /// Memory is watched. New memory reads 0xDE. A copy whose ends are not each inside one piece of live device, pinned or
 /// registered memory is refused. Memory released while a copy of it is enqueued or runs breaks the device when the copy
 /// gets there, as a fault of a GPU would; the error names it.

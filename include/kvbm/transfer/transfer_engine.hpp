@@ -31,7 +31,9 @@ struct TransferEngineOptions {
 
 class TransferCore;
 
-/// Moves pages between layouts of one device and the host.
+/// Moves pages between layouts of one device and the host, and between that device and others of its kind (both GPUs,
+/// or both emulated): by copy calls, in one order. Memory of a third device, or of the host for another device, is that
+/// device's engine's affair.
 ///
 /// Order    transfers are ordered by what their requests wait for, and otherwise not at all. OnDemand overtakes. One
 ///          that waits for others' work may hold up those of its direction and priority behind it.

@@ -40,8 +40,9 @@ struct TransferRequest {
   std::optional<LayerRange> layers{};           ///< absent: all
   std::span<const AxisSlice> slices{};          ///< none: whole pages. One for an axis; the extents of the two sides
                                                 ///< may differ there, and layers are counted as the target's
-  std::span<const StreamView> after_streams{};  ///< everything enqueued there so far comes first
-  std::span<const EventView> after_events{};    ///< the last writer of the source, the last reader of the target
+  std::span<const StreamView> after_streams{};  ///< of the engine's device: all enqueued there so far comes first
+  std::span<const EventView> after_events{};    ///< the last writer of the source, the last reader of the target;
+                                                ///< also of the other side's device
   TransferPriority priority = TransferPriority::WriteBehind;
   bool layer_events = false;                 ///< Completion::wait_for_layer works
   std::optional<Mechanism> mechanism{};      ///< forced: used, or the request is Unsupported

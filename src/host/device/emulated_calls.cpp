@@ -92,6 +92,18 @@ EmulatedEvent& EmulatedCore::checked(EventView event) const {
   return *found;
 }
 
+EmulatedCore& EmulatedCore::owner_of(EventView event) noexcept {
+  auto* const found = reinterpret_cast<const EmulatedEvent*>(event.handle());
+  KVBM_ASSERT(found != nullptr && found->owner != nullptr, "an event that is null");
+  return *found->owner;
+}
+
+StreamPoint EmulatedCore::recorded(EventView event) const {
+  const MutexLock lock(mutex_);
+  throw_if_broken();
+  return checked(event).recorded;
+}
+
 // ---- streams and events ----
 
 StreamView EmulatedCore::create_stream(StreamPriority priority, const char* /*name*/) {
@@ -125,7 +137,7 @@ EventView EmulatedCore::create_event() {
   }
   EmulatedEvent& event = *vacant_events_.back();
   vacant_events_.pop_back();
-  event = {.live = true};
+  event = {.owner = this, .live = true};
   return EventView(handle_of(event));
 }
 
@@ -149,19 +161,27 @@ void EmulatedCore::record(EventView event, StreamView stream) {
 }
 
 void EmulatedCore::wait(StreamView stream, EventView event) {
+  std::shared_ptr<EmulatedCore> peer;
+  StreamPoint point;
+  if (EmulatedCore& owner = owner_of(event); &owner != this) {
+    point = owner.recorded(event);
+    peer = owner.shared_from_this();
+  }
   const MutexLock lock(mutex_);
   throw_if_broken();
-  const StreamPoint point = checked(event).recorded;
+  if (peer == nullptr) point = checked(event).recorded;
   EmulatedStream& on = checked(stream);
   const std::optional<Effect> effect = count_call(FaultKind::Event, "wait");
   if (point.stream == nullptr) return;  // never recorded
   Operation& operation = on.queue.vacant();
-  operation.kind = Operation::Kind::Wait;
+  operation.kind = peer == nullptr ? Operation::Kind::Wait : Operation::Kind::WaitForPeer;
   operation.awaited = point;
+  operation.peer.swap(peer);  // what a dropped operation left there goes unlocked
   enqueue(on, operation, effect);
 }
 
 bool EmulatedCore::done(EventView event) {
+  if (EmulatedCore& owner = owner_of(event); &owner != this) return owner.done(event);
   {
     const MutexLock lock(mutex_);
     throw_if_broken();
@@ -178,6 +198,7 @@ bool EmulatedCore::done(EventView event) {
 }
 
 void EmulatedCore::synchronize(EventView event) {
+  if (EmulatedCore& owner = owner_of(event); &owner != this) return owner.synchronize(event);
   const MutexLock lock(mutex_);
   throw_if_broken();
   block_until(checked(event).recorded);
@@ -197,6 +218,17 @@ void EmulatedCore::block_until(StreamPoint point) {
   }
   while (!is_reached(point) && broken_.empty()) changed_.wait(mutex_);
   throw_if_broken();
+}
+
+bool EmulatedCore::await(const StreamPoint& point) {
+  try {
+    const MutexLock lock(mutex_);
+    throw_if_broken();
+    block_until(point);
+    return true;
+  } catch (const DeviceError&) {
+    return false;
+  }
 }
 
 // ---- work ----
@@ -231,8 +263,8 @@ void EmulatedCore::fill(void* target, std::uint8_t value, std::size_t bytes, Str
   const CopyPiece piece{.target = static_cast<std::byte*>(target),
                         .source = nullptr,
                         .bytes = bytes,
-                        .target_id = checked_id("fill", "target", target, bytes),
-                        .source_id = 0};
+                        .of_target = checked_side("fill", "target", target, bytes, /*may_be_peers=*/false),
+                        .of_source = {}};
   enqueue_copy(piece, value, on, "fill");
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,7 +29,9 @@ namespace kvbm {
 /// With a seed operations run one after the other, in the order of (due, number). That order respects streams and
 /// events by itself, and a new operation is never due before one whose time has come already: the order follows from
 /// the calls and the seed, however fast the workers are.
-class EmulatedCore final : public EmulatedDevice {
+/// Other devices. Their memory may be either side of a copy (peer_memory.hpp). Work that waits for an event of another
+/// device holds up its own stream only: its worker waits over there.
+class EmulatedCore final : public EmulatedDevice, public std::enable_shared_from_this<EmulatedCore> {
  public:
   explicit EmulatedCore(EmulatedDeviceOptions options);
   ~EmulatedCore() override;
@@ -76,8 +81,14 @@ class EmulatedCore final : public EmulatedDevice {
   void count_immediate(FaultKind kind, const char* name) KVBM_REQUIRES(mutex_);
   [[nodiscard]] EmulatedStream& checked(StreamView stream) const KVBM_REQUIRES(mutex_);
   [[nodiscard]] EmulatedEvent& checked(EventView event) const KVBM_REQUIRES(mutex_);
-  [[nodiscard]] std::uint64_t checked_id(const char* call, const char* side, const void* memory, std::size_t bytes)
-      KVBM_REQUIRES(mutex_);
+  /// The device whose event it is. Needs no lock of either.
+  [[nodiscard]] static EmulatedCore& owner_of(EventView event) noexcept;
+  /// What the event recorded last.
+  [[nodiscard]] StreamPoint recorded(EventView event) const KVBM_EXCLUDES(mutex_);
+  /// Blocks until a point of this device's work is reached. Returns whether it was: not if the device is broken.
+  [[nodiscard]] bool await(const StreamPoint& point) KVBM_EXCLUDES(mutex_);
+  [[nodiscard]] CopySide checked_side(const char* call, const char* side, const void* memory, std::size_t bytes,
+                                      bool may_be_peers = true) KVBM_REQUIRES(mutex_);
   /// Errors  DeviceError if either side is no memory of this device.
   [[nodiscard]] CopyPiece checked_piece(const char* call, void* target, const void* source, std::size_t bytes)
       KVBM_REQUIRES(mutex_);
@@ -87,6 +98,8 @@ class EmulatedCore final : public EmulatedDevice {
   void block_until(StreamPoint point) KVBM_REQUIRES(mutex_);
   [[nodiscard]] void* allocate(std::size_t bytes, Kind kind, std::size_t alignment, const char* name);
   void release(void* memory, Kind kind) noexcept;
+  /// If there is no memory for that, it is not this device's any more either. Errors  std::bad_alloc.
+  void add_for_peers(const void* memory, std::size_t bytes) KVBM_REQUIRES(mutex_);
   void remove_when_unused(LiveMemory::Range& range) noexcept KVBM_REQUIRES(mutex_);
 
   // ---- schedule (emulated_schedule.cpp) ----
@@ -101,7 +114,9 @@ class EmulatedCore final : public EmulatedDevice {
   void wait_for_work() KVBM_REQUIRES(mutex_);
   /// Holds the memory of a copy in place. False, and the device is broken, if some is gone.
   [[nodiscard]] bool hold_memory(Operation& operation) KVBM_REQUIRES(mutex_);
-  void let_go_of_memory(Operation& operation) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] bool hold(const void* memory, std::size_t bytes, CopySide& side) noexcept KVBM_REQUIRES(mutex_);
+  void let_go(const void* memory, CopySide& side) noexcept KVBM_REQUIRES(mutex_);
+  void let_go_of_memory(std::span<CopyPiece> pieces) noexcept KVBM_REQUIRES(mutex_);
   /// When the first of the fronts that are not due yet will be; kNever if there is none.
   [[nodiscard]] std::uint64_t next_due() const noexcept KVBM_REQUIRES(mutex_);
   void break_device(std::string reason) KVBM_REQUIRES(mutex_);
@@ -120,6 +135,7 @@ class EmulatedCore final : public EmulatedDevice {
   std::deque<EmulatedEvent> events_ KVBM_GUARDED_BY(mutex_);
   std::vector<EmulatedEvent*> vacant_events_ KVBM_GUARDED_BY(mutex_);
   std::string broken_ KVBM_GUARDED_BY(mutex_);  // why; empty: it is not
+  std::atomic<bool> is_broken_{false};          // the same for other devices
 
   std::uint64_t turn_ KVBM_GUARDED_BY(mutex_) = 0;
   std::uint64_t operations_ KVBM_GUARDED_BY(mutex_) = 0;

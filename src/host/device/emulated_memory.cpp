@@ -5,6 +5,7 @@
 #include <string>
 
 #include "device/emulated_core.hpp"
+#include "device/peer_memory.hpp"
 #include "kvbm/base/assert.hpp"
 
 namespace kvbm {
@@ -68,6 +69,7 @@ void* EmulatedCore::allocate(std::size_t bytes, Kind kind, std::size_t alignment
   try {
     const bool added = memory_.add(memory, bytes, kind);
     KVBM_ASSERT(added, "memory registered here was freed without unregister_host");
+    if (kind == Kind::Device) add_for_peers(memory, bytes);
   } catch (...) {
     std::free(memory);
     throw;
@@ -78,9 +80,28 @@ void* EmulatedCore::allocate(std::size_t bytes, Kind kind, std::size_t alignment
 void EmulatedCore::release(void* memory) noexcept { release(memory, Kind::Device); }
 void EmulatedCore::release_pinned(void* memory) noexcept { release(memory, Kind::Pinned); }
 
+void EmulatedCore::add_for_peers(const void* memory, std::size_t bytes) {
+  try {
+    PeerMemory::all().add(memory, bytes, is_broken_);
+  } catch (...) {
+    memory_.remove(*memory_.at(memory));
+    throw;
+  }
+}
+
 void EmulatedCore::release(void* memory, Kind kind) noexcept {
+  bool peer_was_using_it = false;
+  if (kind == Kind::Device) {
+    {
+      const MutexLock lock(mutex_);
+      const LiveMemory::Range* const range = memory_.at(memory);
+      KVBM_ASSERT(range != nullptr && range->kind == kind, "memory that this device did not allocate, or not so");
+    }
+    peer_was_using_it = PeerMemory::all().remove(memory);
+  }
   {
     const MutexLock lock(mutex_);
+    if (peer_was_using_it) break_device("memory was released while a copy of another device was running on it");
     LiveMemory::Range* const range = memory_.at(memory);
     KVBM_ASSERT(range != nullptr && range->kind == kind, "memory that this device did not allocate, or not so");
     remove_when_unused(*range);
@@ -129,48 +150,64 @@ void* EmulatedCore::device_address(void* pinned) {
 
 // ---- memory of copies ----
 
-std::uint64_t EmulatedCore::checked_id(const char* call, const char* side, const void* memory, std::size_t bytes) {
-  const LiveMemory::Range* const range = memory_.holding(memory, bytes);
-  if (range == nullptr) {
-    throw DeviceError(DeviceError::Kind::Refused, std::string(call) + ": the " + side + " " + place(memory, bytes) +
-                                                      " is not within one piece of device or pinned memory");
-  }
-  return range->id;
+CopySide EmulatedCore::checked_side(const char* call, const char* side, const void* memory, std::size_t bytes,
+                                    bool may_be_peers) {
+  const auto refuse = [&](const char* why) {
+    throw DeviceError(DeviceError::Kind::Refused,
+                      std::string(call) + ": the " + side + " " + place(memory, bytes) + " is " + why);
+  };
+  if (const LiveMemory::Range* const range = memory_.holding(memory, bytes)) return {.id = range->id};
+  const PeerMemory::Found found = may_be_peers ? PeerMemory::all().find(memory, bytes) : PeerMemory::Found();
+  if (found.id == 0) refuse("not within one piece of device or pinned memory");
+  if (found.broken) refuse("memory of another device, which is broken");
+  return {.id = found.id, .on_peer = true};
 }
 
 CopyPiece EmulatedCore::checked_piece(const char* call, void* target, const void* source, std::size_t bytes) {
   return {.target = static_cast<std::byte*>(target),
           .source = static_cast<const std::byte*>(source),
           .bytes = bytes,
-          .target_id = checked_id(call, "target", target, bytes),
-          .source_id = checked_id(call, "source", source, bytes)};
+          .of_target = checked_side(call, "target", target, bytes),
+          .of_source = checked_side(call, "source", source, bytes)};
+}
+
+bool EmulatedCore::hold(const void* memory, std::size_t bytes, CopySide& side) noexcept {
+  if (memory == nullptr) return true;
+  if (side.on_peer) return PeerMemory::all().hold(memory, side.id);
+  LiveMemory::Range* const range = memory_.holding(memory, bytes);
+  if (range == nullptr || range->id != side.id) return false;
+  side.range = range;
+  ++range->users;
+  return true;
+}
+
+void EmulatedCore::let_go(const void* memory, CopySide& side) noexcept {
+  if (memory == nullptr) return;
+  if (side.on_peer) return PeerMemory::all().let_go(memory);
+  --side.range->users;
 }
 
 bool EmulatedCore::hold_memory(Operation& operation) {
-  for (CopyPiece& piece : operation.pieces) {
-    piece.target_range = memory_.holding(piece.target, piece.bytes);
-    piece.source_range = piece.source == nullptr ? nullptr : memory_.holding(piece.source, piece.bytes);
-    const bool target_is_there = piece.target_range != nullptr && piece.target_range->id == piece.target_id;
-    const bool source_is_there =
-        piece.source == nullptr || (piece.source_range != nullptr && piece.source_range->id == piece.source_id);
-    if (!target_is_there || !source_is_there) {
-      break_device(std::string("the ") + (target_is_there ? "source" : "target") +
-                   " of a copy was released before the copy ran: " +
-                   place(target_is_there ? piece.source : piece.target, piece.bytes));
-      return false;
-    }
-  }
-  for (CopyPiece& piece : operation.pieces) {
-    ++piece.target_range->users;
-    if (piece.source_range != nullptr) ++piece.source_range->users;
+  const std::span<CopyPiece> pieces = operation.pieces;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    CopyPiece& piece = pieces[i];
+    const bool target_is_there = hold(piece.target, piece.bytes, piece.of_target);
+    if (target_is_there && hold(piece.source, piece.bytes, piece.of_source)) continue;
+    if (target_is_there) let_go(piece.target, piece.of_target);
+    let_go_of_memory(pieces.first(i));
+    const CopySide& gone = target_is_there ? piece.of_source : piece.of_target;
+    break_device(std::string("the ") + (target_is_there ? "source" : "target") + " of a copy was released" +
+                 (gone.on_peer ? ", or its device broke," : "") +
+                 " before the copy ran: " + place(target_is_there ? piece.source : piece.target, piece.bytes));
+    return false;
   }
   return true;
 }
 
-void EmulatedCore::let_go_of_memory(Operation& operation) noexcept {
-  for (CopyPiece& piece : operation.pieces) {
-    --piece.target_range->users;
-    if (piece.source_range != nullptr) --piece.source_range->users;
+void EmulatedCore::let_go_of_memory(std::span<CopyPiece> pieces) noexcept {
+  for (CopyPiece& piece : pieces) {
+    let_go(piece.target, piece.of_target);
+    let_go(piece.source, piece.of_source);
   }
 }
 

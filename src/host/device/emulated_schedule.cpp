@@ -98,15 +98,20 @@ void EmulatedCore::run_front(EmulatedStream& stream, Operation& operation) {
   }
   const bool is_copy = operation.kind == Operation::Kind::Copy;
   const bool is_kernel = operation.kind == Operation::Kind::Kernel;
+  const bool is_peers = operation.kind == Operation::Kind::WaitForPeer;
+  bool peer_is_well = true;
   if (ending_ && queued_ == 0) work_.notify_all();
-  if (idle_workers_ != 0 && (next_stream() != nullptr || is_kernel)) work_.notify_one();
+  if (idle_workers_ != 0 && (next_stream() != nullptr || is_kernel || is_peers)) work_.notify_one();
 
   if (!is_copy || hold_memory(operation)) {
     mutex_.unlock();
     if (is_copy) write_pieces(operation);
     if (is_kernel && !operation.breaks) operation.call->run_on_host();
+    if (is_peers) peer_is_well = operation.peer->await(operation.awaited);
+    if (is_peers) operation.peer.reset();
     mutex_.lock();
-    if (is_copy) let_go_of_memory(operation);
+    if (is_copy) let_go_of_memory(operation.pieces);
+    if (!peer_is_well) break_device("it waits for an event of another device, which is broken");
     if (operation.breaks) break_device("work failed by the fault plan");
   }
   stream.running = false;
@@ -143,6 +148,7 @@ std::uint64_t EmulatedCore::next_due() const noexcept {
 void EmulatedCore::break_device(std::string reason) {
   if (!broken_.empty()) return;
   broken_ = "the emulated device is broken: " + std::move(reason);
+  is_broken_.store(true, std::memory_order_relaxed);  // relaxed: it only ever becomes so
   for (EmulatedStream& stream : streams_) stream.queue.clear();
   queued_ = 0;
   changed_.notify_all();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 namespace kvbm {
 
+class EmulatedCore;
 struct EmulatedStream;
 
 /// A point in the work of a stream; reached when the stream has completed `position` operations. Streams are never
@@ -21,20 +23,25 @@ struct StreamPoint {
   std::uint64_t due = 0;  ///< the turn before which it cannot be reached
 };
 
-/// Bytes to write, and the ranges they were in when the call was made.
+/// The piece of memory in which one side of a copy was when the call was made.
+struct CopySide {
+  std::uint64_t id = 0;                ///< of the range, or of another device's piece
+  bool on_peer = false;                ///< it is another device's
+  LiveMemory::Range* range = nullptr;  ///< while the copy runs, if it is this device's
+};
+
+/// Bytes to write.
 struct CopyPiece {
   std::byte* target;
   const std::byte* source;  ///< null: fill
   std::size_t bytes;
-  std::uint64_t target_id;
-  std::uint64_t source_id;
-  LiveMemory::Range* target_range = nullptr;  ///< while the piece runs
-  LiveMemory::Range* source_range = nullptr;
+  CopySide of_target;
+  CopySide of_source;
 };
 
 /// Something enqueued on a stream.
 struct Operation {
-  enum class Kind : std::uint8_t { Copy, Kernel, Record, Wait };
+  enum class Kind : std::uint8_t { Copy, Kernel, Record, Wait, WaitForPeer };
 
   Kind kind = Kind::Record;
   bool breaks = false;  ///< it fails and takes the device with it
@@ -42,7 +49,8 @@ struct Operation {
   std::uint64_t number = 0;  ///< counted over all streams, in the order of the calls
   std::uint64_t due = 0;     ///< the turn before which it does not run
   StreamPoint awaited{};
-  std::vector<CopyPiece> pieces;  ///< of Copy; keeps its capacity for the next operation in this place
+  std::shared_ptr<EmulatedCore> peer{};  ///< of WaitForPeer: whose stream it is
+  std::vector<CopyPiece> pieces;         ///< of Copy; keeps its capacity for the next operation in this place
   std::optional<KernelCall> call{};
 };
 
@@ -94,6 +102,7 @@ struct EmulatedStream {
 /// What an EventView of an emulated device points to. Work that waits holds a copy of the point, so an event can go
 /// at any time.
 struct EmulatedEvent {
+  EmulatedCore* owner = nullptr;
   StreamPoint recorded{};
   bool live = false;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "transfer/peer_copy.hpp"
 #include "transfer/strategy.hpp"
 #include "transfer/transfer_box.hpp"
 
@@ -15,6 +16,7 @@ using Checked = Result<void, TransferError>;
 
 Checked check_device(const char* side, const BlockLayout& layout, const Device* device) {
   if (layout.memory_kind() == MemoryKind::System || layout.device().get() == device) return {};
+  if (layout.memory_kind() == MemoryKind::Device && are_peers(*layout.device(), *device)) return {};
   return refuse(Code::Unsupported, "the " + std::string(side) + " is " + name_of(layout.memory_kind()) +
                                        " memory of another device than the engine's");
 }

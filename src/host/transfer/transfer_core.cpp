@@ -10,6 +10,7 @@
 #include "kvbm/device/device_error.hpp"
 #include "transfer/check_request.hpp"
 #include "transfer/error_text.hpp"
+#include "transfer/peer_copy.hpp"
 #include "transfer/transfer_box.hpp"
 #include "transfer/transfer_thread.hpp"
 
@@ -141,13 +142,15 @@ void TransferCore::give_marks(std::unique_ptr<BlockMarks> marks) {
   free_marks_.push_back(std::move(marks));
 }
 
-Result<TransferPlan, TransferError> TransferCore::checked_plan(const TransferRequest& request) {
+Result<TransferPlan, TransferError> TransferCore::checked_plan(TransferRequest& request) {
   KVBM_NVTX_RANGE("kvbm.plan", NvtxCategory::None, request.blocks.size());
   std::unique_ptr<BlockMarks> marks = take_marks();
   auto checked = check_request(request, device_.get(), *marks);
   give_marks(std::move(marks));
   if (!checked) return fail(checked.error());
-  return plan_transfer(request, {device_->capabilities(), table_, slot_bytes_});
+  const PlanningContext context{device_->capabilities(), table_, slot_bytes_};
+  if (reaches_peer(request, device_.get())) return plan_peer_copy(request, device_.get(), context);
+  return plan_transfer(request, context);
 }
 
 void TransferCore::warn_of_unknown_orders() {

@@ -61,7 +61,7 @@ class TransferCore : public std::enable_shared_from_this<TransferCore> {
 
   /// Tells once that unknown orders are taken to be equal.
   void warn_of_unknown_orders();
-  [[nodiscard]] Checked checked_plan(const TransferRequest& request);
+  [[nodiscard]] Checked checked_plan(TransferRequest& request);
   [[nodiscard]] std::unique_ptr<BlockMarks> take_marks() KVBM_EXCLUDES(mutex_);
   void give_marks(std::unique_ptr<BlockMarks> marks) KVBM_EXCLUDES(mutex_);
   void make_states(std::uint32_t count) KVBM_EXCLUDES(mutex_);
