@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,9 +61,15 @@ class TieredCache {
 
   /// Queues blocks to be offloaded, the last one first; by then they must be in G1, and not in G2 or on their way
   /// there, or are skipped. What was enqueued before `after`, if there is one, comes before their copies: the forward
-  /// pass that fills the pages. If that cannot be waited for, these blocks fail, and no others. Precondition: inclusive
-  /// mode.
-  Offloading offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after = nullptr) const;
+  /// pass that fills the pages. If that cannot be waited for, these blocks fail, and no others. Without a `deadline` a
+  /// stream of the engine waits for `after`, and all that is offloaded behind it; with one, the blocks stay queued
+  /// until it has come, which advance(), settle() and their kin look for, and can be failed alone. Precondition:
+  /// inclusive mode.
+  Offloading offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after = nullptr,
+                     std::optional<std::chrono::steady_clock::time_point> deadline = {}) const;
+  /// Fails blocks whose deadline is `now` or before and whose event has not come; all else goes on. Returns how many.
+  /// One failure for each offload() is in take_failures().
+  std::uint32_t fail_overdue(std::chrono::steady_clock::time_point now) const;
 
   /// Registers what has arrived, and begins to offload what is queued. Never waits for a copy.
   void advance() const;

@@ -9,7 +9,7 @@ enum class BlockProgress : std::uint8_t {
   Queued,     ///< no copy of it was submitted yet
   UnderWay,   ///< its copy is
   Completed,  ///< registered where it was to go; of an onboarding also what was there already
-  Failed,     ///< its copy was refused or failed
+  Failed,     ///< its copy was refused or failed, or what it was to wait for did not come
   Skipped,    ///< evicted before its turn came, there already or on its way, or no room was left for it
   Cancelled,  ///< dropped before its copy was enqueued
 };

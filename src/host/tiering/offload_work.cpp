@@ -2,8 +2,9 @@
 
 namespace kvbm {
 
-OffloadWork::OffloadWork(std::vector<SequenceHash> hashes, std::shared_ptr<const Event> after, Ticket ticket)
-    : hashes_(std::move(hashes)), after_(std::move(after)) {
+OffloadWork::OffloadWork(std::vector<SequenceHash> hashes, std::shared_ptr<const Event> after,
+                         std::optional<Time> deadline, Ticket ticket)
+    : hashes_(std::move(hashes)), after_(std::move(after)), deadline_(deadline) {
   MutexLock lock(mutex_);
   blocks_.resize(hashes_.size(), BlockProgress::Queued);
   finished_.reserve(hashes_.size());

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,12 +20,20 @@ namespace kvbm {
 /// Threads  any.
 class OffloadWork {
  public:
-  /// `after`: what was enqueued before it comes before the copies; may be null.
-  OffloadWork(std::vector<SequenceHash> hashes, std::shared_ptr<const Event> after, Ticket ticket);
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// `after`: what was enqueued before it comes before the copies; may be null. `deadline`: until when it is waited
+  /// for.
+  OffloadWork(std::vector<SequenceHash> hashes, std::shared_ptr<const Event> after, std::optional<Time> deadline,
+              Ticket ticket);
 
   [[nodiscard]] const SequenceHash& hash(std::uint32_t i) const noexcept { return hashes_[i]; }
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(hashes_.size()); }
   [[nodiscard]] const std::shared_ptr<const Event>& after() const noexcept { return after_; }
+  /// Whether it is not queued before its event has come.
+  [[nodiscard]] bool is_held_back() const noexcept { return after_ != nullptr && deadline_ && !hashes_.empty(); }
+  /// Precondition: is_held_back().
+  [[nodiscard]] Time deadline() const noexcept { return *deadline_; }
 
   /// Nothing of it is started from now on. Returns whether it is the first time.
   bool give_up() noexcept KVBM_EXCLUDES(mutex_);
@@ -45,6 +55,7 @@ class OffloadWork {
 
   const std::vector<SequenceHash> hashes_;
   const std::shared_ptr<const Event> after_;
+  const std::optional<Time> deadline_;
 
   mutable Mutex mutex_;
   std::vector<BlockProgress> blocks_ KVBM_GUARDED_BY(mutex_);

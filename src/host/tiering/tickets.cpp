@@ -51,4 +51,9 @@ void Tickets::wait_for_change(std::uint64_t seen) {
   while (changes_ == seen) changed_.wait(mutex_);
 }
 
+void Tickets::wait_for_change(std::uint64_t seen, std::chrono::nanoseconds at_most) {
+  MutexLock lock(mutex_);
+  if (changes_ == seen) changed_.wait_for(mutex_, at_most);
+}
+
 }  // namespace kvbm

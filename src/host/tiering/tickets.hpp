@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -33,6 +34,8 @@ class Tickets {
   [[nodiscard]] std::uint64_t changes() const noexcept KVBM_EXCLUDES(mutex_);
   /// Returns when changes() is not `seen` any more.
   void wait_for_change(std::uint64_t seen) KVBM_EXCLUDES(mutex_);
+  /// The same, but not for longer than this.
+  void wait_for_change(std::uint64_t seen, std::chrono::nanoseconds at_most) KVBM_EXCLUDES(mutex_);
 
  private:
   mutable Mutex mutex_;

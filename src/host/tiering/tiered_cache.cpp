@@ -131,12 +131,17 @@ BlockRun<ImmutableBlock<G1>> TieredCache::register_blocks(BlockRun<CompleteBlock
   return registered;
 }
 
-Offloading TieredCache::offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after) const {
+Offloading TieredCache::offload(std::span<const SequenceHash> hashes, std::shared_ptr<const Event> after,
+                                std::optional<std::chrono::steady_clock::time_point> deadline) const {
   KVBM_ASSERT(!state_->exclusive(), "in exclusive mode a block is offloaded when it is evicted");
   auto work = std::make_shared<OffloadWork>(std::vector<SequenceHash>(hashes.begin(), hashes.end()), std::move(after),
-                                            state_->ticket());
+                                            deadline, state_->ticket());
   state_->count({.forgotten_blocks = state_->write_behind().queue(work)});
   return Offloading(state_, std::move(work));
+}
+
+std::uint32_t TieredCache::fail_overdue(std::chrono::steady_clock::time_point now) const {
+  return state_->write_behind().fail_overdue(*state_, now);
 }
 
 void TieredCache::advance() const {

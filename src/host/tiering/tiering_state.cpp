@@ -30,7 +30,9 @@ const char* text_of(Operation operation) {
 }
 
 TieringFailure with_reason(TieringFailure failure, const std::string& reason) {
-  failure.text = text_of(failure.operation) + (", block " + std::to_string(failure.first_block));
+  const bool is_known = failure.first_block != kNoBlock;
+  failure.text = text_of(failure.operation) + (is_known ? ", block " + std::to_string(failure.first_block)
+                                                        : std::string(", a block that is in G1 no more"));
   if (failure.blocks > 1) failure.text += " and " + std::to_string(failure.blocks - 1) + " more";
   failure.text += ": " + reason;
   return failure;
@@ -78,6 +80,11 @@ std::optional<TieringFailure> TieringState::refused_load(const ImmutableBlock<G2
   const std::optional<std::string> why = page_records_.unreadable(block.id());
   if (!why) return std::nullopt;
   return with_reason({Operation::Onboard, 1, block.hash(), block.id(), {}}, *why);
+}
+
+TieringFailure TieringState::not_begun(const SequenceHash& first, std::uint32_t blocks, const std::string& why) const {
+  const G1Run found = g1_.scan_matches({&first, 1}, false);
+  return with_reason({Operation::Offload, blocks, first, found.empty() ? kNoBlock : found.id(0), {}}, why);
 }
 
 void TieringState::chain(const Completion& first, const TieringFailure& failure) {

@@ -125,6 +125,8 @@ class TieringState {
   [[nodiscard]] std::vector<Registration> keep_registrations(std::span<const SequenceHash> hashes) const;
 
   [[nodiscard]] WriteBehind& write_behind() noexcept { return write_behind_; }
+  /// The failure of blocks to be offloaded that no copy was submitted for.
+  [[nodiscard]] TieringFailure not_begun(const SequenceHash& first, std::uint32_t blocks, const std::string& why) const;
   /// Drops what is queued of `work`, and of its copies what nobody else has a part in.
   void give_up(OffloadWork& work);
   /// If all who wanted it have given it up: drops what is not enqueued of a job, and settles it if that was all.
@@ -144,6 +146,8 @@ class TieringState {
   [[nodiscard]] std::uint64_t page_bytes() const noexcept { return options_.g1_layout->config().block_bytes(); }
 
  private:
+  static constexpr std::chrono::milliseconds kBetweenLooks{1};
+
   void remove(const std::shared_ptr<TieringJob>& job);
 
   const BlockManager<G1> g1_;
@@ -169,7 +173,12 @@ void TieringState::drive(const Done& done) {
     const std::uint64_t seen = tickets_->changes();
     if (done()) return;
     if (settle_front() || write_behind_.begin(*this)) continue;
-    if (!done()) tickets_->wait_for_change(seen);  // the rest is in the hands of others
+    if (done()) return;
+    if (write_behind_.holds_back()) {  // nobody tells when its event comes
+      tickets_->wait_for_change(seen, kBetweenLooks);
+    } else {
+      tickets_->wait_for_change(seen);  // the rest is in the hands of others
+    }
   }
 }
 

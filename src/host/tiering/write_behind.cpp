@@ -3,9 +3,20 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kvbm/device/device_error.hpp"
 #include "src/host/tiering/put.hpp"
 
 namespace kvbm {
+namespace {
+
+std::vector<OffloadDuty> duties_of(const std::shared_ptr<OffloadWork>& work) {
+  std::vector<OffloadDuty> duties;
+  duties.reserve(work->size());
+  for (std::uint32_t i = work->size(); i-- > 0;) duties.emplace_back(work, i);
+  return duties;
+}
+
+}  // namespace
 
 /// Marks a batch as under way until it is known not to be.
 class WriteBehind::Turn {
@@ -61,19 +72,114 @@ struct WriteBehind::Batch {
 };
 
 std::uint32_t WriteBehind::queue(const std::shared_ptr<OffloadWork>& work) {
-  std::vector<OffloadDuty> added;
-  added.reserve(work->size());
-  for (std::uint32_t i = work->size(); i-- > 0;) added.emplace_back(work, i);
+  if (work->is_held_back()) return hold_back(work);
+  std::vector<OffloadDuty> added = duties_of(work);
   std::vector<OffloadDuty> forgotten;
   forgotten.reserve(work->size());  // there was room for those before it
   {
     MutexLock lock(mutex_);
     queue_.insert(queue_.end(), std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()));
-    for (; queue_.size() > queue_max_; queue_.pop_front()) forgotten.push_back(std::move(queue_.front()));
+    forget(forgotten);
   }
   tickets_->changed();
   for (OffloadDuty& duty : forgotten) duty.finish(BlockProgress::Skipped);
   return static_cast<std::uint32_t>(forgotten.size());
+}
+
+void WriteBehind::forget(std::vector<OffloadDuty>& forgotten) {
+  for (; queue_.size() > queue_max_; queue_.pop_front()) forgotten.push_back(std::move(queue_.front()));
+}
+
+/// What is held back has a bound of its own, of the same size; the youngest work stays in any case.
+std::uint32_t WriteBehind::hold_back(const std::shared_ptr<OffloadWork>& work) {
+  std::list<HeldBack> added, forgotten;
+  added.push_back({work, duties_of(work)});
+  {
+    MutexLock lock(mutex_);
+    blocks_held_back_ += work->size();
+    held_back_.splice(held_back_.end(), added);
+    while (blocks_held_back_ > queue_max_ && held_back_.size() > 1) {
+      blocks_held_back_ -= held_back_.front().duties.size();
+      forgotten.splice(forgotten.end(), held_back_, held_back_.begin());
+    }
+  }
+  tickets_->changed();
+  std::uint32_t count = 0;
+  for (HeldBack& held : forgotten) {
+    for (OffloadDuty& duty : held.duties) duty.finish(BlockProgress::Skipped);
+    count += static_cast<std::uint32_t>(held.duties.size());
+  }
+  return count;
+}
+
+bool WriteBehind::holds_back() const noexcept {
+  MutexLock lock(mutex_);
+  return !held_back_.empty();
+}
+
+WriteBehind::Works WriteBehind::held_back() const {
+  Works works;
+  MutexLock lock(mutex_);
+  works.reserve(held_back_.size());
+  for (const HeldBack& held : held_back_) works.push_back(held.work);
+  return works;
+}
+
+std::list<WriteBehind::HeldBack>::iterator WriteBehind::find(const OffloadWork& work) noexcept {
+  return std::find_if(held_back_.begin(), held_back_.end(),
+                      [&](const HeldBack& held) { return held.work.get() == &work; });
+}
+
+std::uint32_t WriteBehind::look_at(const OffloadWork& work, TieringState& state) {
+  try {
+    if (state.options().engine->device()->done(work.after()->view())) release(work, state);
+    return 0;
+  } catch (const DeviceError& error) {
+    return fail_held_back(work, std::string("its precondition failed: ") + error.what(), state);
+  }
+}
+
+void WriteBehind::release(const OffloadWork& work, TieringState& state) {
+  std::list<HeldBack> released;
+  std::vector<OffloadDuty> forgotten;
+  forgotten.reserve(work.size());
+  {
+    MutexLock lock(mutex_);
+    const auto held = find(work);
+    if (held == held_back_.end()) return;  // somebody else was first
+    queue_.insert(queue_.end(), std::make_move_iterator(held->duties.begin()),
+                  std::make_move_iterator(held->duties.end()));
+    blocks_held_back_ -= work.size();
+    released.splice(released.end(), held_back_, held);
+    forget(forgotten);
+  }
+  tickets_->changed();
+  for (OffloadDuty& duty : forgotten) duty.finish(BlockProgress::Skipped);
+  state.count({.forgotten_blocks = forgotten.size()});
+}
+
+std::uint32_t WriteBehind::fail_held_back(const OffloadWork& work, const std::string& why, TieringState& state) {
+  std::list<HeldBack> failed;
+  {
+    MutexLock lock(mutex_);
+    const auto held = find(work);
+    if (held == held_back_.end()) return 0;
+    blocks_held_back_ -= work.size();
+    failed.splice(failed.end(), held_back_, held);
+  }
+  state.report(state.not_begun(failed.front().duties.front().hash(), work.size(), why));
+  for (OffloadDuty& duty : failed.front().duties) duty.finish(BlockProgress::Failed);
+  return work.size();
+}
+
+std::uint32_t WriteBehind::fail_overdue(TieringState& state, OffloadWork::Time now) {
+  std::uint32_t failed = 0;
+  for (const std::shared_ptr<OffloadWork>& work : held_back()) {
+    if (work->deadline() > now) continue;
+    failed += look_at(*work, state);
+    failed += fail_held_back(*work, "its precondition timed out", state);
+  }
+  return failed;
 }
 
 void WriteBehind::ended() noexcept {
@@ -85,10 +191,16 @@ void WriteBehind::ended() noexcept {
 }
 
 std::uint32_t WriteBehind::sweep(const OffloadWork& work) {
+  std::list<HeldBack> released;
   std::vector<OffloadDuty> dropped;
   dropped.reserve(work.size());
   {
     MutexLock lock(mutex_);
+    if (const auto held = find(work); held != held_back_.end()) {
+      std::move(held->duties.begin(), held->duties.end(), std::back_inserter(dropped));
+      blocks_held_back_ -= work.size();
+      released.splice(released.end(), held_back_, held);
+    }
     auto kept = queue_.begin();
     for (auto at = queue_.begin(); at != queue_.end(); ++at) {
       if (&at->work() == &work) {
@@ -160,6 +272,9 @@ void WriteBehind::fill(Batch& batch, TieringState& state, bool alone) {
 }
 
 bool WriteBehind::begin(TieringState& state) {
+  if (holds_back()) {
+    for (const std::shared_ptr<OffloadWork>& work : held_back()) look_at(*work, state);
+  }
   for (bool alone = false;;) {
     Turn turn(*this);
     if (!turn.taken()) return false;
