@@ -16,7 +16,7 @@ class LineReader {
 
   /// Puts the next line, without its end, into `line`; false behind the last one.
   /// Errors  std::invalid_argument for a line longer than kLongest; std::ios_base::failure where the file cannot be
-  /// read.
+  ///         read.
   [[nodiscard]] bool next(std::string& line);
 
   /// Of the line read last, from 1; 0 before the first.

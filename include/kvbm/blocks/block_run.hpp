@@ -18,8 +18,7 @@ namespace kvbm {
 /// Made by   BlockManager (allocate, register_blocks, match_blocks, scan_matches); a transition of a whole run.
 /// Becomes   the run of the next state; single guards through into_blocks().
 /// Order     index 0 is the first block of the sequence. Dropped, a registered run is released last block first, so
-/// that
-///           no prefix grows older than what follows it; other runs in index order.
+///           that no prefix grows older than what follows it; other runs in index order.
 /// Threads   one at a time; may be handed from thread to thread.
 /// Lifetime  may outlive the manager.
 template <class Guard>

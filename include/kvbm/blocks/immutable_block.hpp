@@ -14,8 +14,7 @@ class WeakBlock;
 /// Made by   BlockManager::register_block and its matches, BlockRun::block, WeakBlock::upgrade; a copy is one more
 ///           holder.
 /// Becomes   WeakBlock and LifecyclePin beside itself; when the last holder is dropped the block becomes idle, or, if
-/// so
-///           set or a duplicate, is reset.
+///           so set or a duplicate, is reset.
 /// Threads   different guards of one block may be used on different threads.
 /// Lifetime  may outlive the manager.
 /// Cost      copy and drop: one atomic instruction each; the last drop takes the store's lock.

@@ -36,9 +36,8 @@ struct Change {
 ///
 /// Made by  BlockManager, if ManagerOptions::change_log asks for it.
 /// Threads  one writer at a time (the store's lock), any number of readers. Words are atomic. A writer announces how
-/// far
-///          it will write before it writes, and each word is released after that; so a reader that copied a word which
-///          was being overwritten sees the announcement afterwards, and discards what it copied.
+///          far it will write before it writes, and each word is released after that; so a reader that copied a word
+///          which was being overwritten sees the announcement afterwards, and discards what it copied.
 /// Cost     a record is 24 bytes and a dozen instructions.
 class ChangeLog {
  public:

@@ -42,8 +42,7 @@ struct LayoutDescriptor {
 /// A magic number, the version, and the fields in order, little-endian.
 [[nodiscard]] std::vector<std::byte> to_bytes(const LayoutDescriptor& descriptor);
 /// Errors  LayoutError::UnknownVersion naming both, Malformed for anything that to_bytes does not write, and whatever
-/// is
-///         wrong with the shape or the regions it describes.
+///         is wrong with the shape or the regions it describes.
 [[nodiscard]] Result<LayoutDescriptor, LayoutError> parse_layout_descriptor(std::span<const std::byte> bytes);
 
 }  // namespace kvbm

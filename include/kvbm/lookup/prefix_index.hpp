@@ -44,8 +44,7 @@ struct PrefixAnswers {
 ///           up to date. Nothing of it runs in managers' calls.
 /// Threads   look_up, fingerprint, acquire: any. add_tier, update: one at a time, beside those.
 /// Lifetime  refers to the managers until they are gone, or tell so by Cleared; update() must not run beside a
-/// manager's
-///           end or move.
+///           manager's end or move.
 /// Cost      update: tens of nanoseconds a change. A manager whose log overran is read anew, a few thousand blocks at a
 ///           time under its lock.
 class PrefixIndex {

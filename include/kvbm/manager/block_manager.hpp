@@ -29,8 +29,7 @@ struct ResetOutcome {
 /// Threads   any, all methods.
 /// Lifetime  guards may outlive it; they keep working.
 /// Errors    methods that return runs throw std::bad_alloc only if more ids are on loan than the store set aside;
-/// nothing
-///           has happened then.
+///           nothing has happened then.
 /// Cost      one lock a call, whatever the number of blocks.
 template <class Tier>
 class BlockManager {

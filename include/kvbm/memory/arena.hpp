@@ -14,8 +14,7 @@ namespace kvbm {
 /// Threads   any; pieces too.
 /// Lifetime  pieces keep the region alive, and may outlive the arena.
 /// Cost      allocate() looks at free runs of about the size asked for, at worst; giving back looks at the neighbours
-/// and
-///           allocates nothing. 12 bytes a page, which take memory as pages are used.
+///           and allocates nothing. 12 bytes a page, which take memory as pages are used.
 class Arena {
  public:
   /// Bytes after the last whole page are left unused.

@@ -52,8 +52,7 @@ struct PinnedMemoryReport {
 /// registered piece by piece. From the driver where the device registers no memory, and for write_combined.
 ///
 /// Lifetime  keeps the device alive. The memory must not go while a transfer uses it. Should the device refuse to let
-/// go
-///           of a piece, the mapping is left in place for good.
+///           go of a piece, the mapping is left in place for good.
 /// Errors    std::invalid_argument for zero bytes or blocks that no registration can hold; std::system_error if the
 ///           system has no memory, no thread or, with Required, no huge pages; DeviceError if the device refuses.
 ///           Nothing is left behind. What concerns NUMA nodes fails in silence: the report shows what came out.

@@ -51,9 +51,8 @@ struct HashBlocksOptions {
 ///
 /// Errors  std::invalid_argument if block_size is 0 or the last position would reach SequenceHash::kPositionLimit.
 /// Cost    no allocation with one thread. 0.38 ns per token with 16 tokens in a block, 0.17 with 64 (Zen 5, 32k
-/// tokens),
-///         of which the chain is 0.23 and 0.06: threads gain nothing at 16, and need some 10^5 tokens each to pay
-///         for their start at 64.
+///         tokens), of which the chain is 0.23 and 0.06: threads gain nothing at 16, and need some 10^5 tokens each to
+///         pay for their start at 64.
 [[nodiscard]] std::size_t hash_blocks(std::span<const Token> tokens, const HashBlocksOptions& options,
                                       std::span<SequenceHash> hashes);
 

@@ -17,8 +17,8 @@ namespace kvbm {
 /// Threads   the coroutine goes on where Completion::then calls back: on a thread of kvbm's, or on that of cancel(); at
 ///           once, on its own, if the transfer has ended. It must not wait for other transfers there but by co_await.
 /// Lifetime  a coroutine that waits here is not destroyed (asserted): cancel the transfer, and let it come to its end.
-/// Errors    std::bad_alloc in the coroutine, which then does not wait. An exception must not leave it on kvbm's
-/// thread. Cost      that of then(); nothing if the transfer has ended.
+/// Errors    std::bad_alloc in the coroutine, which then does not wait. On kvbm's thread no exception may leave it.
+/// Cost      that of then(); nothing if the transfer has ended.
 template <class Outcome>
 class CompletionAwaiter {
  public:

@@ -7,8 +7,8 @@
 
 namespace kvbm {
 
-/// Whether what the request names lies within both sides (check_box), these have memory of this device, or device memory
-/// that its copy calls reach, and the ids name pages that may be moved. `marks` is empty before and after.
+/// Whether what the request names lies within both sides (check_box), these have memory of this device, or device
+/// memory that its copy calls reach, and the ids name pages that may be moved. `marks` is empty before and after.
 ///
 /// Cost    O(blocks of the request). A pair of layouts in the same kind of memory also compares their regions.
 /// Errors  TransferError naming every id that is named twice; std::bad_alloc.
