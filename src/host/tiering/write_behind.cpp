@@ -92,22 +92,17 @@ void WriteBehind::forget(std::vector<OffloadDuty>& forgotten) {
 
 /// What is held back has a bound of its own, of the same size; the youngest work stays in any case.
 std::uint32_t WriteBehind::hold_back(const std::shared_ptr<OffloadWork>& work) {
-  std::list<HeldBack> added, forgotten;
-  added.push_back({work, duties_of(work)});
+  HeldBackWork::Items one, forgotten;
+  one.push_back({work, duties_of(work)});
   {
     MutexLock lock(mutex_);
-    blocks_held_back_ += work->size();
-    held_back_.splice(held_back_.end(), added);
-    while (blocks_held_back_ > queue_max_ && held_back_.size() > 1) {
-      blocks_held_back_ -= held_back_.front().duties.size();
-      forgotten.splice(forgotten.end(), held_back_, held_back_.begin());
-    }
+    forgotten = held_back_.add(std::move(one), queue_max_);
   }
   tickets_->changed();
   std::uint32_t count = 0;
-  for (HeldBack& held : forgotten) {
-    for (OffloadDuty& duty : held.duties) duty.finish(BlockProgress::Skipped);
-    count += static_cast<std::uint32_t>(held.duties.size());
+  for (HeldBackWork::Item& item : forgotten) {
+    for (OffloadDuty& duty : item.duties) duty.finish(BlockProgress::Skipped);
+    count += item.work->size();
   }
   return count;
 }
@@ -117,17 +112,9 @@ bool WriteBehind::holds_back() const noexcept {
   return !held_back_.empty();
 }
 
-WriteBehind::Works WriteBehind::held_back() const {
-  Works works;
+std::vector<std::shared_ptr<OffloadWork>> WriteBehind::held_back() const {
   MutexLock lock(mutex_);
-  works.reserve(held_back_.size());
-  for (const HeldBack& held : held_back_) works.push_back(held.work);
-  return works;
-}
-
-std::list<WriteBehind::HeldBack>::iterator WriteBehind::find(const OffloadWork& work) noexcept {
-  return std::find_if(held_back_.begin(), held_back_.end(),
-                      [&](const HeldBack& held) { return held.work.get() == &work; });
+  return held_back_.works();
 }
 
 std::uint32_t WriteBehind::look_at(const OffloadWork& work, TieringState& state) {
@@ -140,17 +127,16 @@ std::uint32_t WriteBehind::look_at(const OffloadWork& work, TieringState& state)
 }
 
 void WriteBehind::release(const OffloadWork& work, TieringState& state) {
-  std::list<HeldBack> released;
+  HeldBackWork::Items released;
   std::vector<OffloadDuty> forgotten;
   forgotten.reserve(work.size());
   {
     MutexLock lock(mutex_);
-    const auto held = find(work);
-    if (held == held_back_.end()) return;  // somebody else was first
-    queue_.insert(queue_.end(), std::make_move_iterator(held->duties.begin()),
-                  std::make_move_iterator(held->duties.end()));
-    blocks_held_back_ -= work.size();
-    released.splice(released.end(), held_back_, held);
+    HeldBackWork::Item* const item = held_back_.find(work);
+    if (item == nullptr) return;  // somebody else was first
+    queue_.insert(queue_.end(), std::make_move_iterator(item->duties.begin()),
+                  std::make_move_iterator(item->duties.end()));
+    released = held_back_.take(work);
     forget(forgotten);
   }
   tickets_->changed();
@@ -159,14 +145,12 @@ void WriteBehind::release(const OffloadWork& work, TieringState& state) {
 }
 
 std::uint32_t WriteBehind::fail_held_back(const OffloadWork& work, const std::string& why, TieringState& state) {
-  std::list<HeldBack> failed;
+  HeldBackWork::Items failed;
   {
     MutexLock lock(mutex_);
-    const auto held = find(work);
-    if (held == held_back_.end()) return 0;
-    blocks_held_back_ -= work.size();
-    failed.splice(failed.end(), held_back_, held);
+    failed = held_back_.take(work);
   }
+  if (failed.empty()) return 0;
   state.report(state.not_begun(failed.front().duties.front().hash(), work.size(), why));
   for (OffloadDuty& duty : failed.front().duties) duty.finish(BlockProgress::Failed);
   return work.size();
@@ -191,16 +175,14 @@ void WriteBehind::ended() noexcept {
 }
 
 std::uint32_t WriteBehind::sweep(const OffloadWork& work) {
-  std::list<HeldBack> released;
+  HeldBackWork::Items released;
   std::vector<OffloadDuty> dropped;
   dropped.reserve(work.size());
   {
     MutexLock lock(mutex_);
-    if (const auto held = find(work); held != held_back_.end()) {
-      std::move(held->duties.begin(), held->duties.end(), std::back_inserter(dropped));
-      blocks_held_back_ -= work.size();
-      released.splice(released.end(), held_back_, held);
-    }
+    released = held_back_.take(work);
+    for (HeldBackWork::Item& item : released)
+      std::move(item.duties.begin(), item.duties.end(), std::back_inserter(dropped));
     auto kept = queue_.begin();
     for (auto at = queue_.begin(); at != queue_.end(); ++at) {
       if (&at->work() == &work) {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +11,7 @@
 
 #include "kvbm/base/mutex.hpp"
 #include "kvbm/blocks/block_run.hpp"
+#include "src/host/tiering/held_back_work.hpp"
 #include "src/host/tiering/offload_work.hpp"
 
 namespace kvbm {
@@ -51,15 +51,9 @@ class WriteBehind {
   };
   struct Batch;
   class Turn;
-  struct HeldBack {
-    std::shared_ptr<OffloadWork> work;
-    std::vector<OffloadDuty> duties;
-  };
-  using Works = std::vector<std::shared_ptr<OffloadWork>>;
 
   std::uint32_t hold_back(const std::shared_ptr<OffloadWork>& work);
-  [[nodiscard]] Works held_back() const;
-  [[nodiscard]] std::list<HeldBack>::iterator find(const OffloadWork& work) noexcept KVBM_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<std::shared_ptr<OffloadWork>> held_back() const;
   /// Queues the work if its event has come. If nobody can tell, fails it. Returns how many blocks have failed.
   std::uint32_t look_at(const OffloadWork& work, TieringState& state);
   void release(const OffloadWork& work, TieringState& state);
@@ -76,8 +70,7 @@ class WriteBehind {
   const std::uint32_t queue_max_;
   const std::shared_ptr<Tickets> tickets_;
   mutable Mutex mutex_;
-  std::list<HeldBack> held_back_ KVBM_GUARDED_BY(mutex_);  // in the order in which they came
-  std::size_t blocks_held_back_ KVBM_GUARDED_BY(mutex_) = 0;
+  HeldBackWork held_back_ KVBM_GUARDED_BY(mutex_);
   std::deque<OffloadDuty> queue_ KVBM_GUARDED_BY(mutex_);
   bool under_way_ KVBM_GUARDED_BY(mutex_) = false;
 };
