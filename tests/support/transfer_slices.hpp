@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <tuple>
 
@@ -93,6 +94,11 @@ class TransferSlices : public TransferWorld {
     EXPECT_EQ(target.read(), sliced(source, from, target, to, blocks, slices));
   }
 
+  /// A third of all cases, each value of an inner loop with each of an outer one; all with KVBM_LONG_TESTS.
+  [[nodiscard]] static bool its_turn(std::size_t turn) {
+    static const bool all = std::getenv("KVBM_LONG_TESTS") != nullptr;
+    return all || (turn + turn / 6 + turn / 9 + turn / 81) % 3 == 0;
+  }
   /// Whether that mechanism can, if one is named.
   [[nodiscard]] bool can_move(TransferEngine& engine, const GuardedPages& source, const GuardedPages& target,
                               const std::vector<AxisSlice>& slices, std::optional<Mechanism> mechanism) {
@@ -147,7 +153,7 @@ TEST_P(TransferSlices, EveryAxisOfLayerSeparatePages) {
       for (const LayoutKind to : kEveryKind) {
         for (const MemoryKind source_memory : kEveryMemory) {
           for (const MemoryKind target_memory : kEveryMemory) {
-            ++turn;
+            if (!its_turn(turn++)) continue;
             const InnerOrder orders[]{InnerOrder::Nhd, InnerOrder::Hnd};
             GuardedPages source = pages(c.source, orders[turn % 2], 2, {from, source_memory, 0});
             GuardedPages target = pages(c.target, orders[turn / 2 % 2], 2, {to, target_memory, 0});
@@ -166,7 +172,7 @@ TEST_P(TransferSlices, EveryWidthAtAnyAddress) {
   const PageExtents wide{.layers = 2, .tokens = 3, .heads = 3, .head_dim = 24};
   const std::vector<std::vector<AxisSlice>> parts{{{Axis::HeadDim, 8, 16, 8}}, {{Axis::HeadDim, 3, 0, 17}}};
   for (const std::uint32_t width : kWidths) {
-    for (const std::size_t shift : {0u, 1u, 4u, 8u}) {
+    for (const std::size_t shift : {1u, 8u}) {
       for (const InnerOrder from : kMoved) {
         for (const InnerOrder to : kMoved) {
           for (const bool save : {false, true}) {
@@ -312,6 +318,7 @@ TEST_P(TransferSlices, OfPagesInEveryOrderToTheSame) {
   const std::vector<std::optional<Mechanism>> any{std::nullopt};
   const std::vector<std::optional<Mechanism>> each{std::nullopt, Mechanism::Staged, Mechanism::Copies,
                                                    Mechanism::CopyKernel, Mechanism::BulkCopyKernel};
+  std::size_t turn = 0;
   for (std::size_t number = 1; number < kInnerOrders; ++number) {
     const auto order = static_cast<InnerOrder>(number);
     for (const auto& [source_memory, target_memory, mechanisms] : {std::tuple(Pinned, Device, each),
@@ -320,6 +327,7 @@ TEST_P(TransferSlices, OfPagesInEveryOrderToTheSame) {
                                                                    {System, Device, any},
                                                                    {Device, System, any},
                                                                    {System, Pinned, any}}) {
+      if (!its_turn(turn++)) continue;
       GuardedPages source = pages(extents, order, 2, {LayoutKind::FullyContiguous, source_memory, 0});
       GuardedPages target = pages(extents, order, 2, {LayoutKind::FullyContiguous, target_memory, 0});
       SCOPED_TRACE(text_of_sides(source, target));
