@@ -81,7 +81,7 @@ struct DeviceCallCounts {
 /// Cost     a call that enqueues allocates nothing once its stream's queue is as long as it gets.
 class EmulatedDevice : public Device {
  public:
-  [[nodiscard]] static std::shared_ptr<EmulatedDevice> create(EmulatedDeviceOptions options = {});
+  [[nodiscard]] static std::shared_ptr<EmulatedDevice> create(const EmulatedDeviceOptions& options = {});
 
   [[nodiscard]] virtual DeviceCallCounts call_counts() const noexcept = 0;
   /// Adds a fault to come. Errors  std::invalid_argument for n = 0; so does create().

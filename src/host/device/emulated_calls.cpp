@@ -4,7 +4,6 @@
 #include <array>
 #include <string>
 #include <system_error>
-#include <utility>
 
 #include "device/emulated_core.hpp"
 #include "kvbm/base/assert.hpp"
@@ -35,11 +34,11 @@ CUevent_st* handle_of(EmulatedEvent& event) noexcept { return reinterpret_cast<C
 
 }  // namespace
 
-std::shared_ptr<EmulatedDevice> EmulatedDevice::create(EmulatedDeviceOptions options) {
-  return std::make_shared<EmulatedCore>(std::move(options));
+std::shared_ptr<EmulatedDevice> EmulatedDevice::create(const EmulatedDeviceOptions& options) {
+  return std::make_shared<EmulatedCore>(options);
 }
 
-EmulatedCore::EmulatedCore(EmulatedDeviceOptions options)
+EmulatedCore::EmulatedCore(const EmulatedDeviceOptions& options)
     : capabilities_(capabilities_of(options)), seed_(options.delay_seed) {
   for (const DeviceFault& fault : options.faults) faults_.add(fault);
 }

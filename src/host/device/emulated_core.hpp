@@ -33,7 +33,7 @@ namespace kvbm {
 /// device holds up its own stream only: its worker waits over there.
 class EmulatedCore final : public EmulatedDevice, public std::enable_shared_from_this<EmulatedCore> {
  public:
-  explicit EmulatedCore(EmulatedDeviceOptions options);
+  explicit EmulatedCore(const EmulatedDeviceOptions& options);
   ~EmulatedCore() override;
 
   [[nodiscard]] const DeviceCapabilities& capabilities() const noexcept override { return capabilities_; }
