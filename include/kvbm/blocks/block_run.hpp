@@ -109,9 +109,9 @@ class [[nodiscard]] BlockRun {
                                          : kComplete ? RunHold::Kind::Staged
                                                      : RunHold::Kind::Shared;
   explicit BlockRun(RunHold hold) noexcept : hold_(std::move(hold)) {}
-  /// Takes what make() returns, in place.
+  /// Takes what make() returns, in place. (No run is invocable, so that copies and moves are not for it.)
   template <std::invocable Make>
-  explicit BlockRun(Make&& make) : hold_(make()) {}
+  explicit BlockRun(Make&& make) : hold_(make()) {}  // NOLINT(bugprone-forwarding-reference-overload)
 
   RunHold hold_;
 };

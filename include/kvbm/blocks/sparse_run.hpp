@@ -38,9 +38,9 @@ class [[nodiscard]] SparseRun {
  private:
   template <class>
   friend class BlockManager;
-  /// Takes what make() returns, in place.
+  /// Takes what make() returns, in place. (No run is invocable, so that copies and moves are not for it.)
   template <std::invocable Make>
-  explicit SparseRun(Make&& make) : hold_(make()) {}
+  explicit SparseRun(Make&& make) : hold_(make()) {}  // NOLINT(bugprone-forwarding-reference-overload)
 
   RunHold hold_;
 };

@@ -35,6 +35,7 @@ template <class Tier>
 class BlockManager {
  public:
   /// Errors  InvalidOptions naming the first thing wrong; std::bad_alloc.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
   [[nodiscard]] static Result<BlockManager, InvalidOptions> create(ManagerOptions options) {
     Result<ManagerCore, InvalidOptions> core =
         ManagerCore::create(std::move(options), tier_key<Tier>(), std::string(type_label<Tier>()));

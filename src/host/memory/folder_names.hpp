@@ -18,7 +18,7 @@ namespace kvbm {
   std::vector<std::string> names;
   const std::unique_ptr<DIR, Close> opened(::opendir(folder.c_str()));
   if (opened == nullptr) return names;
-  while (const dirent* place = ::readdir(opened.get())) {
+  while (const dirent* place = ::readdir(opened.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
     const std::string name = place->d_name;
     if (name != "." && name != "..") names.push_back(name);
   }

@@ -52,12 +52,14 @@ std::optional<std::uint64_t> overlap_opened(std::string_view line, std::uintptr_
 
 std::vector<HugePagePool> huge_page_pools(const std::string& root) {
   std::vector<HugePagePool> pools;
-  const std::string folder = root + "/sys/kernel/mm/hugepages";
+  const std::string folder = root + "/sys/kernel/mm/hugepages/";
   for (const std::string& name : names_in(folder)) {
     const std::optional<std::size_t> bytes = page_bytes_of(name);
     if (!bytes) continue;
-    const std::uint64_t unused = count_in(folder + "/" + name + "/free_hugepages");
-    pools.push_back({*bytes, unused - std::min(unused, count_in(folder + "/" + name + "/resv_hugepages"))});
+    std::string pool = folder;
+    pool += name;
+    const std::uint64_t unused = count_in(pool + "/free_hugepages");
+    pools.push_back({*bytes, unused - std::min(unused, count_in(pool + "/resv_hugepages"))});
   }
   std::sort(pools.begin(), pools.end(),
             [](const HugePagePool& one, const HugePagePool& two) { return one.page_bytes < two.page_bytes; });
