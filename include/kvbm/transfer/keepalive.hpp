@@ -17,9 +17,12 @@ class Keepalive {
 
   Keepalive() noexcept = default;
   template <class Held>
-  requires(!std::is_same_v<std::remove_cvref_t<Held>, Keepalive>) explicit Keepalive(Held&& held) {
+  requires(!std::is_same_v<std::remove_cvref_t<Held>, Keepalive>)
+      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): see above
+      explicit Keepalive(Held&& held) {
     using Stored = std::remove_cvref_t<Held>;
-    static_assert(sizeof(Stored) <= kBytes && alignof(Stored) <= alignof(std::max_align_t));
+    static_assert(sizeof(Stored) <= kBytes);
+    static_assert(alignof(Stored) <= alignof(std::max_align_t));
     static_assert(std::is_nothrow_move_constructible_v<Stored>);
     ::new (static_cast<void*>(storage_)) Stored(std::forward<Held>(held));
     operations_ = &kOperations<Stored>;

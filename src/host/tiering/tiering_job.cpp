@@ -10,7 +10,7 @@ class TieringJob::Settled {
   Settled& operator=(const Settled&) = delete;
   ~Settled() {
     const Ticket ticket = std::move(job_.ticket_);
-    job_.phase_.store(kSettled, std::memory_order_release);  // release: hands over what finish() wrote
+    job_.phase_.store(Over, std::memory_order_release);  // release: hands over what finish() wrote
     job_.phase_.notify_all();
   }
 
@@ -19,10 +19,10 @@ class TieringJob::Settled {
 };
 
 void TieringJob::settle(TieringState& state) {
-  std::uint32_t phase = kUnderWay;
+  std::uint32_t phase = UnderWay;
   // acquire: sees what finish() wrote
-  if (!phase_.compare_exchange_strong(phase, kSettling, std::memory_order_acquire)) {
-    for (; phase != kSettled; phase = phase_.load(std::memory_order_acquire)) {
+  if (!phase_.compare_exchange_strong(phase, Settling, std::memory_order_acquire)) {
+    for (; phase != Over; phase = phase_.load(std::memory_order_acquire)) {
       phase_.wait(phase, std::memory_order_acquire);
     }
     return;

@@ -35,12 +35,12 @@ class TieringJob {
   [[nodiscard]] Ticket share_ticket() const noexcept { return ticket_.share(); }
 
  private:
-  enum Phase : std::uint32_t { kUnderWay, kSettling, kSettled };
+  enum Phase : std::uint32_t { UnderWay, Settling, Over };
   class Settled;
 
   virtual void finish(TieringState& state) = 0;
 
-  std::atomic<std::uint32_t> phase_{kUnderWay};
+  std::atomic<std::uint32_t> phase_{UnderWay};
   Ticket ticket_;
 };
 
