@@ -1,5 +1,6 @@
 #include <cuda_runtime_api.h>
 
+#include "kvbm/cuda/device_probe.hpp"
 #include "kvbm/device/cuda_device.hpp"
 #include "tests/support/peer_copies.hpp"
 
@@ -8,10 +9,11 @@
 namespace kvbm::test {
 namespace {
 
-std::function<std::shared_ptr<Device>()> gpu(int ordinal, CudaDeviceOptions options = {}) {
+/// Null only where there is no such GPU: one that is there has to open.
+std::function<std::shared_ptr<Device>()> gpu(std::size_t ordinal) {
   return [=]() -> std::shared_ptr<Device> {
-    auto opened = open_cuda_device(ordinal, options);
-    return opened ? *opened : nullptr;
+    if (probe_devices().devices.size() <= ordinal) return nullptr;
+    return open_cuda_device(static_cast<int>(ordinal)).value();
   };
 }
 
