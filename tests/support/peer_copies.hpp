@@ -27,30 +27,20 @@ struct DevicePair {
 /// Pages on two devices, and an engine of the first.
 class PeerCopies : public testing::TestWithParam<DevicePair> {
  protected:
-  static constexpr LayoutConfig kConfig{
-      .blocks = 12, .layers = 3, .outer = 2, .tokens = 4, .inner = 8, .heads = 2, .element_bytes = 2};
+  static constexpr LayoutConfig kConfig = small_config();
 
   void SetUp() override {
     here_ = GetParam().first();
     there_ = GetParam().second();
     if (here_ == nullptr || there_ == nullptr) GTEST_SKIP() << "no such two devices here";
   }
-  [[nodiscard]] static TransferEngineOptions options() {
-    return {.transfers_max = 8,
-            .blocks_max = 8,
-            .bytes_in_flight_max = 1024,
-            .staging_bytes = 6 * 1024,
-            .staging_slots = 3,
-            .calibrate = false};
-  }
-
   std::shared_ptr<Device> here_, there_;
   std::mt19937_64 random_{20240817};
 };
 
 /// case 6.5: two devices
 TEST_P(PeerCopies, MoveTheNamedCellsAndNothingElse) {
-  TransferEngine engine(here_, options());
+  TransferEngine engine(here_, small_options());
   for (const LayoutKind kind : kEveryKind) {
     for (const LayoutKind other : kEveryKind) {
       GuardedPages here(here_, kConfig, {kind, MemoryKind::Device, 16});
@@ -84,7 +74,7 @@ TEST_P(PeerCopies, MoveTheNamedCellsAndNothingElse) {
 }
 
 TEST_P(PeerCopies, ComeBehindAnEventOfTheOtherDevice) {
-  TransferEngine engine(here_, options());
+  TransferEngine engine(here_, small_options());
   GuardedPages source(there_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
   GuardedPages target(here_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
   static_cast<void>(source.fill(random_));
@@ -112,7 +102,7 @@ TEST_P(PeerCopies, ComeBehindAnEventOfTheOtherDevice) {
 
 /// A stream of the other device waits by an event of this one.
 TEST_P(PeerCopies, AreWaitedForByTheOtherDevice) {
-  TransferEngine engine(here_, options());
+  TransferEngine engine(here_, small_options());
   GuardedPages source(here_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
   GuardedPages target(there_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
   GuardedPages seen(there_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
@@ -144,7 +134,7 @@ TEST_P(PeerCopies, AreWaitedForByTheOtherDevice) {
 
 TEST_P(PeerCopies, GoByCopyCallsBetweenPagesOfOneOrderOnly) {
   using Code = TransferError::Code;
-  TransferEngine engine(here_, options());
+  TransferEngine engine(here_, small_options());
   const auto pages = [&](const std::shared_ptr<Device>& device, MemoryKind memory) {
     return GuardedPages(device, kConfig, {LayoutKind::FullyContiguous, memory, 0}).layout();
   };
@@ -178,7 +168,7 @@ TEST_P(PeerCopies, GoByCopyCallsBetweenPagesOfOneOrderOnly) {
 }
 
 TEST_P(PeerCopies, OfNothingAreDoneAtOnce) {
-  TransferEngine engine(here_, options());
+  TransferEngine engine(here_, small_options());
   const GuardedPages here(here_, kConfig, {LayoutKind::FullyContiguous, MemoryKind::Device, 0});
   const GuardedPages there(there_, kConfig, {LayoutKind::LayerSeparateBlockFirst, MemoryKind::Device, 0});
   EXPECT_TRUE(engine.submit({.source = here.layout(), .target = there.layout()}).value().done());

@@ -33,6 +33,19 @@ inline constexpr MemoryKind kEveryMemory[]{MemoryKind::System, MemoryKind::Pinne
          std::to_string(place.shift);
 }
 
+/// Small enough that requests are cut into pieces, slices and batches.
+[[nodiscard]] inline TransferEngineOptions small_options() {
+  return {.transfers_max = 8,
+          .blocks_max = 8,
+          .bytes_in_flight_max = 1024,
+          .staging_bytes = 6 * 1024,
+          .staging_slots = 3,
+          .calibrate = false};
+}
+[[nodiscard]] constexpr LayoutConfig small_config() {
+  return {.blocks = 12, .layers = 3, .outer = 2, .tokens = 4, .inner = 8, .heads = 2, .element_bytes = 2};
+}
+
 /// Engines and pages on one device.
 class TransferWorld : public testing::TestWithParam<TransferDevice> {
  protected:
@@ -41,19 +54,6 @@ class TransferWorld : public testing::TestWithParam<TransferDevice> {
   void SetUp() override {
     device_ = GetParam().open();
     if (device_ == nullptr) GTEST_SKIP() << "no such device here";
-  }
-
-  /// Small enough that requests are cut into pieces, slices and batches.
-  [[nodiscard]] static TransferEngineOptions small_options() {
-    return {.transfers_max = 8,
-            .blocks_max = 8,
-            .bytes_in_flight_max = 1024,
-            .staging_bytes = 6 * 1024,
-            .staging_slots = 3,
-            .calibrate = false};
-  }
-  [[nodiscard]] static LayoutConfig small_config() {
-    return {.blocks = 12, .layers = 3, .outer = 2, .tokens = 4, .inner = 8, .heads = 2, .element_bytes = 2};
   }
 
   /// Moves the blocks and compares every byte of both sides with the model's.
